@@ -1,0 +1,137 @@
+"""Every error the product raises on purpose.
+
+    CaptureError                     500
+    ├── PhotoRefused                 422   the picture cannot be taken; says why to a patient
+    ├── BundleError                  422   a sealed bundle is not whole or not ours
+    │   └── AgeError                 422   a file is not age, or not of a kind we support
+    ├── NotAllowed                   403   a policy says no
+    ├── NotFound                     404
+    ├── LinkClosed                   404   unknown, spent, cancelled: one answer for all
+    ├── LinkExpired                  410
+    ├── GuessingLimited              429   too many wrong dates of birth
+    ├── Conflict                     409   the request has moved on
+    ├── TooMany                      429   a quota is used up
+    ├── SettingsError                500   what an operator must put right
+    └── Unavailable                  503   cannot be done safely just now
+
+Each class carries its HTTP status, a stable code and the sentence a person sees; an operator's error may carry a `hint`, printed on
+a line of its own. A sentence never holds clinical or personal data.
+"""
+
+
+class CaptureError(Exception):
+    """The root. `sentence` is for the person in front of the screen, `code` for programs, `hint` for the operator."""
+
+    status = 500
+    code = "error"
+    sentence = "Something went wrong. Try again in a few minutes."
+
+    def __init__(
+        self, sentence: str | None = None, *, code: str | None = None, hint: str | None = None
+    ) -> None:
+        self.sentence = sentence or self.sentence
+        self.code = code or self.code
+        self.hint = hint
+        super().__init__(self.sentence)
+
+
+class PhotoRefused(CaptureError):
+    """A picture that cannot be taken. `code` says why: see `capture/photos/__init__.py` for the list."""
+
+    status = 422
+    code = "not-a-picture"
+    sentence = "This file is not a photo we can use. Choose a photo taken with a phone or camera."
+
+
+class BundleError(CaptureError):
+    """A bundle that is not whole, not signed by the pinned key, or not sealed to this identity."""
+
+    status = 422
+    code = "bundle-invalid"
+    sentence = "This bundle is not valid."
+
+
+class AgeError(BundleError):
+    """Bytes that are not an age file, or are of a kind that is refused by name."""
+
+    code = "age-invalid"
+    sentence = "This is not a valid age file."
+
+
+class NotAllowed(CaptureError):
+    """A policy says no; the sentence gives the reason."""
+
+    status = 403
+    code = "not-allowed"
+    sentence = "You cannot do this."
+
+
+class NotFound(CaptureError):
+    """There is nothing here for this person."""
+
+    status = 404
+    code = "not-found"
+    sentence = "Page not found."
+
+
+class LinkClosed(CaptureError):
+    """Unknown, malformed, spent, cancelled or locked: one class, so that there is one answer."""
+
+    status = 404
+    code = "link-closed"
+    sentence = "This link does not work."
+
+
+class LinkExpired(CaptureError):
+    """The link was good and its time is over."""
+
+    status = 410
+    code = "link-expired"
+    sentence = "This link has expired."
+
+
+class GuessingLimited(CaptureError):
+    """Too many wrong dates of birth; try again later."""
+
+    status = 429
+    code = "guessing-limited"
+    sentence = "Too many wrong answers. Wait a few minutes, then try again."
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__()
+        self.retry_after = retry_after
+
+
+class Conflict(CaptureError):
+    """The request has moved on and this can no longer be done."""
+
+    status = 409
+    code = "conflict"
+    sentence = "This can no longer be changed."
+
+
+class TooMany(CaptureError):
+    """A quota is used up."""
+
+    status = 429
+    code = "too-many"
+    sentence = "You have sent as many photos as this link can take."
+
+
+class SettingsError(CaptureError):
+    """The settings do not allow the service to start; `problems` lists every one of them."""
+
+    code = "settings"
+    sentence = "The settings are not right."
+
+    def __init__(self, problems: list[str], *, hint: str | None = None) -> None:
+        super().__init__("\n".join(problems), hint=hint)
+        self.problems = problems
+
+
+class Unavailable(CaptureError):
+    """Cannot be done safely just now: no valid key, no space, a busy database."""
+
+    status = 503
+    code = "unavailable"
+    sentence = "This service is not available at the moment. Nothing was lost. Try again later."
