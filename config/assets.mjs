@@ -1,0 +1,30 @@
+// Compiles static/css and static/js into static/build: `node config/assets.mjs`, from any folder.
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { compile } from "sass";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const out = `${root}static/build/`;
+const entries = ["patient", "staff", "open"].map((name) => `${root}static/js/${name}.js`).filter(existsSync);
+
+mkdirSync(out, { recursive: true });
+
+const { css } = compile(`${root}static/css/capture.scss`, {
+  style: "compressed",
+  loadPaths: [`${root}node_modules`],
+  quietDeps: true,
+});
+writeFileSync(`${out}capture.css`, css);
+
+await build({
+  absWorkingDir: root,
+  entryPoints: entries,
+  outdir: out,
+  bundle: true,
+  format: "esm",
+  target: ["safari15", "chrome90"],
+  minify: true,
+  legalComments: "none",
+  logLevel: "warning",
+});
