@@ -1,0 +1,42 @@
+"""Files that must be whole or absent, and are never overwritten."""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+
+def write_new(path: Path, data: bytes, *, mode: int = 0o600) -> None:
+    """Write a file durably, under another name until it is whole. Raises `FileExistsError` if the name is taken."""
+    temporary = path.with_name(f".{secrets.token_hex(8)}.part")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        _name(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_folder(path.parent)
+
+
+def _name(temporary: Path, path: Path) -> None:
+    """Give the whole file its name. Unlike a rename, a link never replaces what is there."""
+    try:
+        path.hardlink_to(temporary)
+    except FileExistsError:
+        raise
+    except OSError:  # no links here: FAT, some network shares
+        if path.exists() or path.is_symlink():
+            raise FileExistsError(path) from None
+        temporary.rename(path)
+
+
+def _sync_folder(folder: Path) -> None:
+    with contextlib.suppress(PermissionError):  # Windows does not open folders, and has no need to
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
