@@ -1,0 +1,100 @@
+"""Untrusted pictures decoded by Pillow: the one place where a decoder is chosen, and only the one that was sniffed."""
+
+import io
+import warnings
+
+import pillow_heif
+from PIL import AvifImagePlugin, Image, ImageMath
+
+from capture.photos import colour, exif
+from capture.photos.containers import MAX_PIXELS
+from capture.photos.found import Found, check_pixels
+
+_FORMATS = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "heic": "HEIF", "avif": "AVIF"}
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
+Image.MAX_IMAGE_PIXELS = None  # our own limits are checked first, and refuse where Pillow would only warn
+
+
+def opened(kind: str, data: bytes) -> Image.Image:
+    """The picture, header read, by the decoder of `kind` alone."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about metadata that is not used
+        return Image.open(io.BytesIO(data), formats=[_FORMATS[kind]])
+
+
+def upright(im: Image.Image, orientation: int) -> Image.Image:
+    """`im` turned so that it no longer needs its EXIF orientation (1 to 8)."""
+    return im.transpose(_UPRIGHT[orientation]) if orientation != 1 else im
+
+
+def decode(kind: str, found: Found, most: int = MAX_PIXELS) -> tuple[Image.Image, str]:
+    """An upright L or RGB image of the primary picture and its colour space: "srgb" or "display-p3".
+
+    A JPEG of more than `most` pixels is scaled by its decoder.
+    """
+    im = opened(kind, found.picture)
+    if kind == "jpeg":
+        if found.width * found.height > most:
+            im.draft(None, (im.width // 2, im.height // 2))
+    else:
+        check_pixels(*im.size, most)
+    if kind in {"heic", "avif"}:
+        _items(kind, found, im)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        im.load()
+    plain = _plain(im)
+    space = colour.recognise(found.profile) if found.profile and plain.mode == "RGB" else "srgb"
+    if found.profile and (space is None or plain.mode != "RGB"):
+        plain, space = colour.to_srgb(plain, found.profile), "srgb"
+    elif plain.mode == "CMYK":
+        plain = plain.convert("RGB")
+    return upright(plain, 1 if kind == "heic" else found.orientation), space or "srgb"
+
+
+def _items(kind: str, found: Found, im: Image.Image) -> None:
+    """What only the decoder can reach. Pixels of HEIC come upright; those of AVIF need the orientation it gives."""
+    found.exif(exif.read(im.info.get("exif") or b""))
+    if kind == "heic":
+        found.orientation = im.info.get("original_orientation") or 1
+    found.profile = found.profile or im.info.get("icc_profile") or b""
+
+
+def _plain(im: Image.Image) -> Image.Image:
+    """Any mode that a decoder gives, as L, RGB or CMYK; what is transparent becomes white."""
+    if im.mode in {"L", "RGB", "CMYK"} and "transparency" not in im.info:
+        return im
+    if im.mode.startswith("I"):
+        return _dithered(im)
+    if im.mode in {"1", "YCbCr", "RGBX", "LAB", "HSV", "F"}:
+        return im.convert("L" if im.mode in {"1", "F"} else "RGB")
+    if "transparency" in im.info or im.mode in {"RGBA", "LA", "PA", "RGBa", "La"}:
+        clear = im.convert("RGBA")
+        flat = Image.new("RGB", im.size, "white")
+        flat.paste(clear, mask=clear.getchannel("A"))
+        return flat
+    return im.convert("RGB")
+
+
+def _dithered(im: Image.Image) -> Image.Image:
+    """16-bit grey as 8-bit: each pixel is rounded up with the chance of what is cut off, so that slopes stay smooth."""
+    noise = Image.effect_noise(im.size, 74).convert("I")
+    dithered: Image.Image = ImageMath.lambda_eval(
+        lambda args: args["convert"](
+            args["max"](args["min"]((args["im"] + args["noise"]) / 257, args["im"] * 0 + 255), args["im"] * 0), "L"
+        ),
+        im=im.convert("I"),
+        noise=noise,
+    )
+    return dithered
