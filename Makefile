@@ -71,9 +71,9 @@ $(BIN)/uv: requirements-uv.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.lock
 	@touch $@
 
-$(VENV)/.run: requirements.lock pyproject.toml $(BIN)/uv
+$(VENV)/.run: requirements.lock $(BIN)/uv
 	@$(UV) pip sync --quiet --require-hashes requirements.lock
-	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable . || exit 1
+	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
 	@rm -f $(VENV)/.node $(VENV)/.dev
 	@touch $@
 

@@ -26,9 +26,7 @@ class CaptureError(Exception):
     code = "error"
     sentence = "Something went wrong. Try again in a few minutes."
 
-    def __init__(
-        self, sentence: str | None = None, *, code: str | None = None, hint: str | None = None
-    ) -> None:
+    def __init__(self, sentence: str | None = None, *, code: str | None = None, hint: str | None = None) -> None:
         self.sentence = sentence or self.sentence
         self.code = code or self.code
         self.hint = hint

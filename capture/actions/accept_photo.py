@@ -1,0 +1,122 @@
+"""Take one photo: clean it, seal it, store it durably, and only then say that it has arrived."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from capture.domain.requests import State, check_can_continue
+from capture.errors import CaptureError, Conflict, NotAllowed, NotFound, PhotoRefused, TooMany, Unavailable
+from capture.photos import CleanPhoto, Preset
+from capture.sealing.age import seal
+from capture.sealing.keys import Recipient
+from capture.services import Services
+from capture.store import audit, blobs, photos, practices, requests
+from capture.store.models import Photo, Request
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A photo that is durable. `preview` is a small JPEG of it, in memory only, and empty when it had arrived before."""
+
+    photo_id: str
+    arrived: int
+    total: int
+    hints: tuple[str, ...]
+    preview: bytes
+
+
+def accept_photo(services: Services, request_id: str, view: str, photo_id: str, untrusted_bytes: bytes) -> Accepted:
+    """Take a photo for a view; the same `photo_id` again changes nothing and gives the same answer (SECURITY 12).
+
+    Raises PhotoRefused, TooMany, Conflict, LinkExpired, NotFound (no such view), Unavailable.
+    """
+    with services.database.read() as db:
+        request = db.get_one(Request, request_id)
+        _check_open(services, db, request, view)
+        if already := photos.find_photo(db, photo_id):
+            return _answer(services, db, request, already, b"")
+        _check_quota(services, db, request)
+        recipients = [Recipient.parse(row.recipient) for row in practices.current_recipients(db, request.practice_id)]
+    clean = _clean(services, request_id, untrusted_bytes)
+    sealed = seal(clean.jpeg, recipients)
+    photo = Photo(
+        id=photo_id,
+        request_id=request_id,
+        view=view,
+        blob=blobs.new_name(request_id),
+        sealed_size=len(sealed),
+        sealed_sha256=hashlib.sha256(sealed).hexdigest(),
+        arrived_at=services.clock(),
+    )
+    services.blobs.put(photo.blob, sealed)
+    try:
+        with services.database.write() as db:
+            forgotten, answer = _keep(services, db, photo, clean)
+    except CaptureError as error:
+        if not isinstance(error, Unavailable):  # then the row may have been written after all: better an orphan than a gap
+            services.blobs.delete(photo.blob)
+        raise
+    for name in forgotten:
+        services.blobs.delete(name)
+    return answer
+
+
+def _check_open(services: Services, db: Session, request: Request, view: str) -> None:
+    check_can_continue(State(request.state), services.clock(), request.expires_at)
+    if not requests.answers_of(db, request).agreed_at:
+        raise NotAllowed("Agree to how the photos are used first.")
+    protocol = services.catalogue.protocols[requests.details_of(db, request).protocol]
+    if view not in {asked.id for asked in protocol.views}:
+        raise NotFound
+
+
+def _check_quota(services: Services, db: Session, request: Request) -> None:
+    if photos.count_photos(db, request.id) >= services.settings.max_photos:
+        raise TooMany
+    if request.refusals >= services.settings.max_refusals:
+        raise TooMany("Too many files could not be used. Call the practice for a new link.")
+
+
+def _clean(services: Services, request_id: str, untrusted_bytes: bytes) -> CleanPhoto:
+    try:
+        return services.cleaner.clean(untrusted_bytes, Preset(max_bytes=services.settings.max_photo_bytes))
+    except PhotoRefused:
+        with services.database.write() as db:
+            requests.count_refusal(db, request_id)
+        raise
+
+
+def _keep(services: Services, db: Session, photo: Photo, clean: CleanPhoto) -> tuple[list[str], Accepted]:
+    """Write the row, unless the request was closed or the same photo came in meanwhile; names the blobs to forget."""
+    request = requests.lock_request(db, photo.request_id)
+    check_can_continue(State(request.state), services.clock(), request.expires_at)
+    if already := photos.find_photo(db, photo.id):
+        return [photo.blob], _answer(services, db, request, already, clean.preview)
+    _check_quota(services, db, request)
+    replaced = [old for old in photos.current_photos(db, request.id) if old.view == photo.view]
+    for old in replaced:
+        old.replaced = True
+    photos.insert_photo(db, photo, _facts(clean))
+    audit.append(
+        db,
+        request.practice_id,
+        actor="patient",
+        action="photo arrived",
+        subject=request.id,
+        at=photo.arrived_at,
+        view=photo.view,
+    )
+    return [old.blob for old in replaced], _answer(services, db, request, photo, clean.preview)
+
+
+def _facts(clean: CleanPhoto) -> dict[str, Any]:
+    return {"size": len(clean.jpeg), **asdict(clean.report)}
+
+
+def _answer(services: Services, db: Session, request: Request, photo: Photo, preview: bytes) -> Accepted:
+    if photo.request_id != request.id:
+        raise Conflict("This photo cannot be taken. Take it again.")
+    total = len(services.catalogue.protocols[requests.details_of(db, request).protocol].views)
+    return Accepted(photo.id, len(photos.current_photos(db, request.id)), total, (), preview)

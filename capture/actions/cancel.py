@@ -1,0 +1,14 @@
+"""Take a request back."""
+
+from capture.domain.requests import State
+from capture.services import Services
+from capture.store import requests, sessions
+
+
+def cancel(services: Services, practice_id: str, request_id: str, *, actor: str) -> None:
+    """Cancel a request that has not been sent yet: its link and sessions die at once. Raises NotFound or Conflict."""
+    with services.database.write() as db:
+        requests.find_request(db, practice_id, request_id)
+        request = requests.lock_request(db, request_id)
+        requests.move(db, request, State.CANCELLED, actor=actor, now=services.clock())
+        sessions.end_sessions_of_request(db, request_id)

@@ -1,0 +1,68 @@
+"""Come in through a link: the date of birth is given and checked."""
+
+from datetime import date
+
+from capture.domain.links import GUESSES_IN_ALL, token_hash
+from capture.domain.requests import State, check_can_confirm
+from capture.errors import GuessingLimited, LinkClosed
+from capture.services import Services
+from capture.store import requests, sessions
+from capture.store.models import Practice, Request
+
+
+def find_link(services: Services, token: str) -> tuple[Request, Practice]:
+    """The request behind a link that can be opened now. Changes nothing. Raises LinkClosed or LinkExpired."""
+    with services.database.read() as db:
+        request = requests.find_by_token(db, token_hash(token))
+        if request is None:
+            raise LinkClosed
+        practice = db.get_one(Practice, request.practice_id)
+    check_can_confirm(State(request.state), services.clock(), request.expires_at)
+    return request, practice
+
+
+def practice_of(services: Services, token: str) -> Practice | None:
+    """The practice that asked, for its phone number on the page that says the link has expired."""
+    with services.database.read() as db:
+        request = requests.find_by_token(db, token_hash(token))
+        return db.get(Practice, request.practice_id) if request else None
+
+
+def confirm(services: Services, token: str, born: date) -> str | None:
+    """Check the date of birth: the cookie of a new patient session, or None when it is wrong.
+
+    The guess is counted before it is looked at. Raises GuessingLimited while the link waits; LinkClosed once it is used up.
+    """
+    now = services.clock()
+    request, _ = find_link(services, token)
+    with services.database.write() as db:
+        if not requests.reserve_guess(db, request.id, now):
+            raise GuessingLimited(_seconds_to_wait(services, request.id))
+    right = services.vault.check_secret(request.dob_hash, born.isoformat(), request.id)
+    with services.database.write() as db:
+        request = requests.lock_request(db, request.id)
+        state = State(request.state)
+        check_can_confirm(state, now, request.expires_at)
+        if not right:
+            if request.guesses >= GUESSES_IN_ALL:
+                requests.move(db, request, State.LOCKED, actor="patient", now=now)
+            elif state is State.SENT:
+                requests.move(db, request, State.OPENED, actor="patient", now=now)
+            return None
+        requests.forgive_guess(request)
+        if state is not State.CONFIRMED:
+            requests.move(db, request, State.CONFIRMED, actor="patient", now=now)
+        return sessions.start_session(db, "patient", now=now, request_id=request.id, practice_id=request.practice_id)
+
+
+def minutes_to_wait(services: Services, token: str) -> int:
+    """How long this link still waits after wrong dates, in minutes rounded up; 0 when it does not."""
+    with services.database.read() as db:
+        request = requests.find_by_token(db, token_hash(token))
+        return -(-_seconds_to_wait(services, request.id) // 60) if request else 0
+
+
+def _seconds_to_wait(services: Services, request_id: str) -> int:
+    with services.database.read() as db:
+        until = db.get_one(Request, request_id).wait_until
+    return max(0, int((until - services.clock()).total_seconds()) + 1) if until and until > services.clock() else 0

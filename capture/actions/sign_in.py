@@ -1,0 +1,59 @@
+"""A member signs in: the password, then a one-time code from an authenticator app (RFC 6238)."""
+
+import hmac
+
+import pyotp
+
+from capture.services import Services
+from capture.store import audit, members, sessions
+from capture.store.models import Member
+
+STEP_SECONDS = 30
+_WINDOW = (0, -1, 1)
+"""Steps that are tried: now, and one either side for a clock that is off."""
+
+
+def give_password(services: Services, email: str, password: str) -> str | None:
+    """The cookie of a half signed-in session, or None. Takes as long for an address that nobody has."""
+    now = services.clock()
+    with services.database.read() as db:
+        member = members.find_member(db, email)
+    right = services.vault.check_secret(member.password_hash if member else None, password, "members.password")
+    with services.database.write() as db:
+        if member is None or not right:
+            audit.append(db, "", actor="somebody", action="sign-in refused", subject=member.id if member else "", at=now)
+            return None
+        return sessions.start_session(db, "password", now=now, member_id=member.id)
+
+
+def give_code(services: Services, cookie: str, code: str) -> str | None:
+    """The cookie of a new staff session, or None when the code is wrong, late or used. The half session ends with it."""
+    now = services.clock()
+    with services.database.write() as db:
+        session = sessions.find_session(db, cookie, "password", now)
+        if session is None or session.member_id is None:
+            return None
+        member = db.get_one(Member, session.member_id)
+        step = _step_of(members.code_secret(db, member), code, int(now.timestamp()) // STEP_SECONDS)
+        places = members.list_memberships(db, member.id)
+        if step is None or not places or not members.spend_code_step(db, member.id, step):
+            audit.append(db, "", actor=member.id, action="code refused", subject=member.id, at=now)
+            return None
+        sessions.end_session(db, cookie)
+        practice, _ = places[0]
+        audit.append(db, practice.id, actor=member.id, action="signed in", subject=member.id, at=now)
+        return sessions.start_session(db, "staff", now=now, member_id=member.id, practice_id=practice.id)
+
+
+def sign_out(services: Services, cookie: str) -> None:
+    """End the session at once."""
+    with services.database.write() as db:
+        sessions.end_session(db, cookie)
+
+
+def _step_of(secret: str, code: str, now_step: int) -> int | None:
+    codes = pyotp.TOTP(secret, interval=STEP_SECONDS)
+    for step in (now_step + offset for offset in _WINDOW):
+        if hmac.compare_digest(codes.generate_otp(step), code):
+            return step
+    return None

@@ -1,0 +1,116 @@
+"""The patient presses send: sealed request, signed manifest, spent link, deliveries, in one transaction."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from capture.actions.agree import CONSENT_VERSION
+from capture.domain.protocols import View, describe_site
+from capture.domain.requests import DONE, State, check_can_continue
+from capture.errors import Conflict
+from capture.sealing.bundle import seal_bundle
+from capture.sealing.contents import Consent, Part, Removed, SealedPhoto, SealedRequest, photo_part_name
+from capture.sealing.contents import Practice as PracticeName
+from capture.sealing.keys import Recipient
+from capture.services import Services
+from capture.store import photos, practices, requests
+from capture.store.models import Bundle, Photo, Practice, Request, new_id
+from capture.store.requests import Answers
+
+
+def submit(services: Services, request_id: str, note: str) -> str:
+    """Send what has arrived, once; gives the receipt. Sending again gives the same receipt and changes nothing (SECURITY 10).
+
+    Raises Conflict (no photo yet, or the request was closed), LinkExpired, Unavailable (no valid key).
+    """
+    now = services.clock()
+    with services.database.write() as db:
+        request = requests.lock_request(db, request_id)
+        if State(request.state) in DONE:
+            return request.receipt
+        check_can_continue(State(request.state), now, request.expires_at)
+        arrived = _in_order(services, db, request)
+        if not arrived:
+            raise Conflict("Take at least one photo before you send.")
+        recipients = [Recipient.parse(row.recipient) for row in practices.current_recipients(db, request.practice_id)]
+        parts = [
+            Part(photo_part_name(number, view.id), photo.sealed_size, photo.sealed_sha256)
+            for number, (view, photo) in enumerate(arrived, 1)
+        ]
+        facts = [photos.facts_of(db, photo) for _, photo in arrived]
+        shown = tuple(_sealed_photo(part, view, fact) for part, (view, _), fact in zip(parts, arrived, facts, strict=True))
+        bundle_id = new_id()
+        sealed_request = _sealed_request(services, db, request, bundle_id, shown, note, now)
+        sealed = seal_bundle(sealed_request, parts, recipients, services.signing_key, now)
+        bundle = Bundle(
+            id=bundle_id,
+            practice_id=request.practice_id,
+            request_id=request.id,
+            manifest=sealed.manifest_json,
+            signature=sealed.signature,
+            request_part=sealed.request_part,
+            created_at=now,
+        )
+        photos.insert_bundle(db, bundle, list(services.inboxes), now)
+        request.submitted_at, request.answers_sealed = now, None
+        requests.move(db, request, State.SUBMITTED, actor="patient", now=now, photos=len(arrived))
+        return request.receipt
+
+
+def _in_order(services: Services, db: Session, request: Request) -> list[tuple[View, Photo]]:
+    """The photos that have arrived, with their views, in the protocol's order."""
+    by_view = {photo.view: photo for photo in photos.current_photos(db, request.id)}
+    protocol = services.catalogue.protocols[requests.details_of(db, request).protocol]
+    return [(view, by_view[view.id]) for view in protocol.views if view.id in by_view]
+
+
+def _sealed_photo(part: Part, view: View, facts: dict[str, Any]) -> SealedPhoto:
+    return SealedPhoto(
+        part=part.name,
+        view=view.id,
+        title=view.title,
+        taken_at=facts["taken_at"],
+        width=facts["width"],
+        height=facts["height"],
+        size=facts["size"],
+        sha256=facts["sha256_after"],
+        removed=tuple(Removed(**removed) for removed in facts["removed"]),
+        lossless=facts["lossless"],
+        colour=facts["colour"],
+        quality=facts["quality"],
+        hints=(),
+        sent_anyway=False,
+    )
+
+
+def _sealed_request(
+    services: Services, db: Session, request: Request, bundle_id: str, shown: tuple[SealedPhoto, ...], note: str, now: datetime
+) -> SealedRequest:
+    practice, details = db.get_one(Practice, request.practice_id), requests.details_of(db, request)
+    answers, site = requests.answers_of(db, request), services.catalogue.sites[details.site]
+    return SealedRequest(
+        bundle=bundle_id,
+        request=request.id,
+        practice=PracticeName(practice.ods, practice.name),
+        receipt=request.receipt,
+        asked_by=details.asked_by,
+        asked_at=request.issued_at,
+        label=details.label,
+        reference=details.reference,
+        site=describe_site(site, ""),
+        side=details.side,
+        snomed=site.snomed or None,
+        protocol=details.protocol,
+        answers=_answers(answers),
+        note=note,
+        consent=Consent(CONSENT_VERSION, datetime.fromisoformat(answers.agreed_at)),
+        submitted_at=now,
+        photos=shown,
+    )
+
+
+def _answers(answers: Answers) -> dict[str, str]:
+    """What the patient agreed to, in its words, and who took the photos."""
+    agreed = {f"agreed {number}": text for number, text in enumerate(answers.statements, 1)}
+    return {**agreed, "who took the photos": answers.helper}

@@ -1,0 +1,138 @@
+"""Where the adapters are chosen and the Flask application is made; nothing else does either."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Flask
+from flask_wtf.csrf import CSRFProtect
+from jinja2 import ChainableUndefined, ChoiceLoader, FileSystemLoader, PackageLoader
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from capture.domain.protocols import load_catalogue
+from capture.inbox.web import WebInbox
+from capture.photos import Cleaner
+from capture.sealing.keys import SigningKey
+from capture.services import Services
+from capture.settings import ROOT, Settings
+from capture.store.blobs import FolderBlobs
+from capture.store.database import Database, database_exists
+from capture.store.vault import load_vault, make_folder
+from capture.web import errors, ops, patient, security, sign_in, staff
+from capture.web.limits import init_limits, takes_upload
+
+SERVICE_NAME = "Photos for your GP"
+UK = ZoneInfo("Europe/London")
+ASSET_AGE = 31_536_000
+
+
+def now() -> datetime:
+    """The time now, in UTC."""
+    return datetime.now(UTC)
+
+
+def make_services(settings: Settings, *, clock: Callable[[], datetime] = now) -> Services:
+    """Open the data folder and the database, bring the schema up to date, choose the adapters.
+
+    Raises SettingsError when keys are missing that the database depends on, Unavailable when it does not answer.
+    """
+    catalogue = load_catalogue(ROOT / "config")
+    make_folder(settings.var)
+    fresh = not database_exists(settings.database)
+    vault = load_vault(settings.keys, may_create=fresh)
+    signing_key = _signing_key(settings, may_create=fresh)
+    database = Database(settings.database, vault)
+    database.migrate()
+    return Services(
+        settings=settings,
+        catalogue=catalogue,
+        vault=vault,
+        signing_key=signing_key,
+        database=database,
+        blobs=FolderBlobs(settings.var / "blobs"),
+        cleaner=Cleaner(workers=settings.cleaners),
+        inboxes={"web": WebInbox()},
+        clock=clock,
+    )
+
+
+def create_app(services: Services) -> Flask:
+    """The application for the surface that the settings name."""
+    settings = services.settings
+    app = Flask("capture", static_folder=str(ROOT / "static"), template_folder=str(ROOT / "templates"))
+    app.config.update(
+        SECRET_KEY=services.vault.derive("cookies"),
+        SESSION_COOKIE_NAME=security.cookie_name(settings, "form"),
+        SESSION_COOKIE_SECURE=settings.secure,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_TIME_LIMIT=None,  # a form lives as long as its browser: patients take hours
+        WTF_CSRF_SSL_STRICT=False,  # the referrer is never sent; security.py looks at the origin
+        SEND_FILE_MAX_AGE_DEFAULT=ASSET_AGE,
+    )
+    app.extensions["capture.services"] = services
+    _init_templates(app)
+    security.init_security(app, settings)
+    ops.init_log(app)
+    takes_upload(app, "patient.send_photo")
+    limiter = init_limits(app, settings)
+    CSRFProtect(app)
+    errors.init_errors(app)
+    app.register_blueprint(ops.blueprint)
+    if settings.surface != "staff":
+        app.register_blueprint(patient.blueprint)
+    if settings.surface != "patient":
+        app.register_blueprint(sign_in.blueprint)
+        app.register_blueprint(staff.blueprint)
+        sign_in.init_rates(app, limiter)
+    if settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
+    return app
+
+
+def _init_templates(app: Flask) -> None:
+    app.jinja_options = {"undefined": ChainableUndefined, "autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_loader = ChoiceLoader([FileSystemLoader(ROOT / "templates"), PackageLoader("nhsuk_frontend_jinja")])
+    app.jinja_env.globals["service_name"] = SERVICE_NAME
+    app.jinja_env.filters.update(date=_date, datetime=_datetime, filesize=_filesize)
+
+    @app.context_processor
+    def demo() -> dict[str, bool]:
+        return {"demo": app.extensions["capture.services"].settings.demo}
+
+    @app.url_defaults
+    def add_version(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "static" and "v" not in values:
+            values["v"] = _version(ROOT / "static" / values["filename"])
+
+
+@cache
+def _version(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else "none"
+
+
+def _date(value: datetime) -> str:
+    """Such as `22 November 2026`, as clocks go in the UK."""
+    return f"{value.astimezone(UK):%-d %B %Y}"
+
+
+def _datetime(value: datetime) -> str:
+    """Such as `22 November 2026, 4:05pm`."""
+    local = value.astimezone(UK)
+    return f"{_date(local)}, {local:%-I:%M}{'am' if local.hour < 12 else 'pm'}"
+
+
+def _filesize(size: int) -> str:
+    """Such as `3.4 MB`."""
+    return f"{size / 1_000_000:.1f} MB" if size >= 100_000 else f"{max(1, round(size / 1000))} kB"
+
+
+def _signing_key(settings: Settings, *, may_create: bool) -> SigningKey:
+    path = settings.keys / "signing.key"
+    if may_create and not path.exists():
+        SigningKey.generate().save(path)
+    return SigningKey.load(path)

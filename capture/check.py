@@ -1,0 +1,76 @@
+"""What `capture check` looks at: settings, keys, database, folders, and what this machine lacks. Every finding at once."""
+
+from ctypes.util import find_library
+from dataclasses import dataclass
+
+from capture.domain.protocols import load_catalogue
+from capture.errors import CaptureError, SettingsError
+from capture.sealing.keys import SigningKey
+from capture.settings import ROOT, Settings, load_settings
+from capture.store.database import Database, database_exists, is_alive
+from capture.store.practices import current_recipients, list_practices
+from capture.store.vault import load_vault
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at. `hint` says what to do when it is not right, or could be better."""
+
+    ok: bool
+    subject: str
+    fact: str
+    hint: str = ""
+
+
+def find_problems() -> list[Finding]:
+    """Look at everything; changes nothing and makes nothing."""
+    findings = [_find_turbojpeg()]
+    try:
+        load_catalogue(ROOT / "config")
+        settings = load_settings()
+    except SettingsError as error:
+        return [*(Finding(False, "settings", problem, error.hint or "") for problem in error.problems), *findings]
+    findings.insert(0, Finding(True, "settings", f"pages are served at {settings.origin}"))
+    findings += _find_folder(settings)
+    try:
+        if not database_exists(settings.database):
+            return [*findings, Finding(True, "database", "there is none yet; the first start makes it")]
+        findings += _find_database(settings)
+    except CaptureError as error:
+        findings.append(Finding(False, "database", error.sentence, error.hint or ""))
+    return findings
+
+
+def _find_turbojpeg() -> Finding:
+    if find_library("turbojpeg"):
+        return Finding(True, "photos", "JPEGs keep every detail: TurboJPEG is there")
+    return Finding(True, "photos", "JPEGs are decoded and encoded again, for want of TurboJPEG", "apt install libturbojpeg0")
+
+
+def _find_folder(settings: Settings) -> list[Finding]:
+    if not settings.var.exists():
+        return []
+    mode = settings.var.stat().st_mode & 0o777
+    if mode & 0o077:
+        return [Finding(False, "folder", f"{settings.var} can be entered by others (mode {mode:o})", f"chmod 700 {settings.var}")]
+    return [Finding(True, "folder", f"{settings.var} is for this user only")]
+
+
+def _find_database(settings: Settings) -> list[Finding]:
+    vault = load_vault(settings.keys, may_create=False)
+    signer = SigningKey.load(settings.keys / "signing.key").verifying_key
+    database = Database(settings.database, vault)
+    findings = [Finding(True, "keys", f"the signer's fingerprint is {signer.fingerprint}")]
+    try:
+        is_alive(database)
+        findings.append(Finding(True, "database", "it answers"))
+        with database.read() as db:
+            for practice in list_practices(db):
+                try:
+                    count = len(current_recipients(db, practice.id))
+                    findings.append(Finding(True, f"practice {practice.ods}", f"photos are sealed to {count} recipients"))
+                except CaptureError as error:
+                    findings.append(Finding(False, f"practice {practice.ods}", "it cannot ask for photos", error.hint or ""))
+    finally:
+        database.close()
+    return findings

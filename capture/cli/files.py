@@ -1,0 +1,158 @@
+"""The commands that work on files and need no service: open a bundle, clean photos, make a key."""
+
+import getpass
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from capture.cli.output import FILE, PATH, REFUSED, json_option, print_result, reports_errors
+from capture.errors import BundleError, CaptureError
+from capture.settings import passphrase_from_environment
+
+
+@click.command("open")
+@click.argument("bundle", type=FILE)
+@click.option("--identity", required=True, type=FILE, help="The identity file, plain or under a passphrase.")
+@click.option("--out", required=True, type=PATH, help="The folder to write the photos to.")
+@click.option("--signer", metavar="ED25519:…", help="The server's signing key, if the identity file does not pin it.")
+@click.option(
+    "--passphrase-file", type=FILE, help="A file whose first line is the passphrase; else CAPTURE_PASSPHRASE, or it is asked for."
+)
+@json_option
+@reports_errors
+def open_bundle(bundle: Path, identity: Path, out: Path, signer: str | None, passphrase_file: Path | None, as_json: bool) -> None:
+    """Open a bundle: check the signature, the manifest, every count and hash, and write the photos as JPEG files."""
+    from capture.sealing.bundle import open_bundle as opened_bundle
+    from capture.sealing.bundle import write_opened
+    from capture.sealing.keys import VerifyingKey
+
+    found = _read_identity(identity, passphrase_file)
+    pinned = VerifyingKey.parse(signer) if signer else found.signer
+    if pinned is None:
+        raise BundleError(
+            "Nothing says which server must have signed this bundle.",
+            code="signer-unknown",
+            hint="give --signer with the key that `capture check` shows on the server, compared by phone",
+        )
+    with opened_bundle(bundle, found.identities, pinned) as opened:
+        written = write_opened(opened, out)
+        request = opened.request
+    values: dict[str, Any] = {
+        "receipt": request.receipt,
+        "practice": request.practice.ods,
+        "label": request.label,
+        "reference": request.reference,
+        "site": f"{request.side} {request.site}".strip(),
+        "note": request.note,
+        "submitted_at": request.submitted_at.isoformat(),
+        "signer": str(pinned),
+        "photos": [{"path": str(photo.path), "part": photo.part, "view": photo.view, "new": photo.new} for photo in written],
+    }
+    lines = [f"Everything is as it was sent: {len(written)} photos, receipt {request.receipt}, signed by {pinned.fingerprint}"]
+    lines += [f"{'wrote' if photo.new else 'was there'} {photo.path}" for photo in written]
+    print_result(as_json, values, "\n".join(lines))
+
+
+def _read_identity(path: Path, passphrase_file: Path | None) -> Any:
+    from capture.sealing.age import is_age, open_with_passphrase
+    from capture.sealing.keys import parse_identity_file
+
+    data = path.read_bytes()
+    if is_age(data):
+        data = open_with_passphrase(data, _passphrase(passphrase_file))
+    try:
+        return parse_identity_file(data.decode())
+    except UnicodeDecodeError:
+        raise BundleError(f"{path} is not an identity file.", hint="capture keygen --out FILE makes one") from None
+
+
+def _passphrase(file: Path | None) -> str:
+    if file:
+        return file.read_text("utf-8").splitlines()[0]
+    return passphrase_from_environment() or getpass.getpass("Passphrase: ")
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=PATH, metavar="IN... [OUT]")
+@click.option("-o", "--out-dir", type=PATH, help="Clean many files, or folders of files, into this folder.")
+@click.option("--max-bytes", type=click.IntRange(min=20_000), help="The largest JPEG to write.  [default: 5,177,344]")
+@click.option("--jobs", type=click.IntRange(1, 64), default=2, show_default=True, help="How many to clean at the same time.")
+@json_option
+@reports_errors
+def clean(paths: tuple[Path, ...], out_dir: Path | None, max_bytes: int | None, jobs: int, as_json: bool) -> None:
+    """Clean photos: `capture clean IN OUT` for one, `capture clean IN... -o DIR` for many.
+
+    Nothing is left but the picture: upright, its colours right, as a JPEG within the limit. With --json prints for each photo
+    what was removed, by name.
+    """
+    from capture.photos import Preset
+    from capture.photos.folder import clean_file
+
+    preset = Preset(max_bytes=max_bytes) if max_bytes else Preset()
+    try:
+        if out_dir is None:
+            if len(paths) != 2:
+                raise click.UsageError("Give one photo and the file to write, or -o DIR for many.")
+            report = clean_file(paths[0], paths[1], preset)
+            values = {"source": str(paths[0]), "output": str(paths[1]), "report": json.loads(report.to_json())}
+            print_result(as_json, values, _describe(str(paths[1]), values["report"]))
+            return
+        _clean_many(list(paths), out_dir, preset, jobs, as_json)
+    except OSError as error:
+        raise CaptureError(f"{error.filename}: {error.strerror}") from None
+
+
+def _clean_many(paths: list[Path], out_dir: Path, preset: Any, jobs: int, as_json: bool) -> None:
+    from capture.photos.folder import clean_folder
+
+    refused = 0
+    with click.progressbar(
+        clean_folder(paths, out_dir, preset, jobs=jobs), length=None, label="Cleaning", file=sys.stderr
+    ) as results:
+        for result in results:
+            if result.error or result.report is None:
+                refused += 1
+                error = {"code": result.error.code, "sentence": result.error.sentence} if result.error else {}
+                print_result(
+                    as_json, {"source": str(result.source), "error": error}, f"refused {result.source}: {error.get('sentence')}"
+                )
+            else:
+                report = json.loads(result.report.to_json())
+                values = {"source": str(result.source), "output": str(result.output), "report": report}
+                print_result(as_json, values, _describe(str(result.output), report))
+    if refused:
+        sys.exit(REFUSED)
+
+
+def _describe(output: str, report: dict[str, Any]) -> str:
+    removed = ", ".join(f"{item['name']} ({item['count']})" if item["count"] > 1 else item["name"] for item in report["removed"])
+    detail = "every detail kept" if report["lossless"] else report["why"]
+    return f"wrote {output}: {report['width']}×{report['height']}, {detail}; removed: {removed or 'nothing'}"
+
+
+@click.command()
+@click.option("--out", required=True, type=PATH, help="The identity file to write; it must not be there yet.")
+@click.option("--passphrase-file", type=FILE, help="Seal the file under the passphrase in this file's first line.")
+@click.option("--signer", metavar="ED25519:…", help="Pin the server's signing key in the file.")
+@json_option
+@reports_errors
+def keygen(out: Path, passphrase_file: Path | None, signer: str | None, as_json: bool) -> None:
+    """Make an age identity (post-quantum hybrid) and print its recipient."""
+    from capture.sealing.age import seal_with_passphrase
+    from capture.sealing.files import write_new
+    from capture.sealing.keys import Identity, VerifyingKey, write_identity_file
+
+    identity = Identity.generate()
+    text = write_identity_file(identity, datetime.now(UTC), VerifyingKey.parse(signer) if signer else None).encode()
+    try:
+        write_new(out, seal_with_passphrase(text, _passphrase(passphrase_file)) if passphrase_file else text)
+    except FileExistsError:
+        raise CaptureError(f"{out} is there already.", hint="choose another name; a lost identity cannot be made again") from None
+    except OSError as error:
+        raise CaptureError(f"{out} cannot be written: {error.strerror}") from None
+    values = {"identity_file": str(out), "recipient": str(identity.recipient), "fingerprint": identity.recipient.fingerprint}
+    print_result(as_json, values, f"{identity.recipient}\nFingerprint: {identity.recipient.fingerprint}")

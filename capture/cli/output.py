@@ -1,0 +1,43 @@
+"""How every command answers: a result as text or JSON, an error as a fact and a hint, an exit code that means something."""
+
+import json
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Any, ParamSpec
+
+import click
+
+from capture.errors import BundleError, CaptureError, PhotoRefused, SettingsError, Unavailable
+
+P = ParamSpec("P")
+REFUSED, NOT_READY = 3, 4
+PATH = click.Path(path_type=Path)
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for a program.")
+
+
+def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
+    """Print an error as a fact and a hint, and end with the code for its kind."""
+
+    @wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except CaptureError as error:
+            if kwargs.get("as_json"):
+                click.echo(json.dumps({"error": {"code": error.code, "sentence": error.sentence, "hint": error.hint}}))
+            for line in error.sentence.splitlines():
+                click.echo(f"error: {line}", err=True)
+            if error.hint:
+                click.echo(f"hint: {error.hint}", err=True)
+            refused = isinstance(error, PhotoRefused | BundleError)
+            sys.exit(REFUSED if refused else NOT_READY if isinstance(error, SettingsError | Unavailable) else 1)
+
+    return run
+
+
+def print_result(as_json: bool, values: dict[str, Any], text: str) -> None:
+    """One result: JSON on one line, or the text."""
+    click.echo(json.dumps(values) if as_json else text)

@@ -1,0 +1,43 @@
+"""The one-time link: its token, the receipt code, and how many wrong dates of birth it stands. Pure."""
+
+import hashlib
+import re
+import secrets
+from datetime import timedelta
+
+TOKEN_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+TOKEN_LENGTH = 23
+"""57 signs that are not mistaken for one another, 23 of them: 134 random bits (SECURITY 3)."""
+RECEIPT_ALPHABET = "23456789BCDFGHJKMNPQRTVWXYZ"
+FREE_GUESSES = 5
+WAITS = (1, 5, 15)
+GUESSES_IN_ALL = 20
+_TOKEN = re.compile(f"[{TOKEN_ALPHABET}]{{{TOKEN_LENGTH}}}")
+
+
+def new_token() -> str:
+    """A fresh link token; it exists in the link and nowhere else."""
+    return "".join(secrets.choice(TOKEN_ALPHABET) for _ in range(TOKEN_LENGTH))
+
+
+def token_hash(token: str) -> str:
+    """What is stored of a token: SHA-256 in hex. A malformed one takes just as long."""
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
+
+
+def is_token(text: str) -> bool:
+    """Whether the text has a token's form."""
+    return _TOKEN.fullmatch(text) is not None
+
+
+def new_receipt() -> str:
+    """A short code to say on the phone, such as `KX7-P3Q`; without vowels, so that it spells nothing."""
+    code = "".join(secrets.choice(RECEIPT_ALPHABET) for _ in range(6))
+    return f"{code[:3]}-{code[3:]}"
+
+
+def wait_after(wrong: int) -> timedelta:
+    """How long the link waits after that many wrong dates of birth (SECURITY 5)."""
+    if wrong < FREE_GUESSES:
+        return timedelta(0)
+    return timedelta(minutes=WAITS[min(wrong - FREE_GUESSES, len(WAITS) - 1)])

@@ -1,0 +1,39 @@
+"""What may be asked of whom. In pairs: `check_can_x` raises with the reason, `can_x` answers templates. Pure."""
+
+from datetime import date
+
+from capture.domain.protocols import Catalogue
+from capture.errors import NotAllowed
+
+ADULT = 18
+
+
+def check_can_ask(catalogue: Catalogue, protocol: str, site: str, side: str, born: date, today: date) -> None:
+    """Whether these photos may be asked of someone born then; NotAllowed says why not."""
+    if protocol not in catalogue.protocols:
+        raise NotAllowed("Choose what to ask for from the list.")
+    if site not in catalogue.sites:
+        raise NotAllowed("Choose the place on the body from the list.")
+    place = catalogue.sites[site]
+    if side not in (("left", "right") if place.sides else ("",)):
+        raise NotAllowed("Choose left or right." if place.sides else "This place has no left or right side.")
+    if not born <= today or today.year - born.year > 125:
+        raise NotAllowed("Check the date of birth: it must be a date in the past.")
+    if place.intimate and age(born, today) < ADULT:
+        raise NotAllowed("Photos of an intimate place cannot be asked of anyone under 18.")
+    if place.intimate:
+        raise NotAllowed("Photos of an intimate place cannot be asked through this service.")
+
+
+def can_ask(catalogue: Catalogue, protocol: str, site: str, side: str, born: date, today: date) -> bool:
+    """The same, as an answer."""
+    try:
+        check_can_ask(catalogue, protocol, site, side, born, today)
+    except NotAllowed:
+        return False
+    return True
+
+
+def age(born: date, today: date) -> int:
+    """Whole years."""
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

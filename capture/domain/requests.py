@@ -1,0 +1,79 @@
+"""A request's life: the states, the moves between them, and what time does to it. Pure; time is an argument."""
+
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from capture.errors import Conflict, LinkClosed, LinkExpired
+
+FINISH_AFTER_EXPIRY = timedelta(minutes=30)
+"""How long a session that has confirmed may still finish once the link has expired (SECURITY 13)."""
+
+
+class State(StrEnum):
+    """Where a request stands. Nothing moves on a GET."""
+
+    DRAFTED = "drafted"
+    SENT = "sent"
+    OPENED = "opened"
+    CONFIRMED = "confirmed"
+    SUBMITTED = "submitted"
+    DELIVERED = "delivered"
+    COLLECTED = "collected"
+    ATTACHED = "attached"
+    PURGED = "purged"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    LOCKED = "locked"
+
+
+_OPEN_ENDS = {State.CANCELLED, State.EXPIRED, State.LOCKED}
+MOVES: dict[State, set[State]] = {
+    State.DRAFTED: {State.SENT, State.CANCELLED},
+    State.SENT: {State.OPENED, State.CONFIRMED} | _OPEN_ENDS,
+    State.OPENED: {State.CONFIRMED} | _OPEN_ENDS,
+    State.CONFIRMED: {State.SUBMITTED} | _OPEN_ENDS,
+    State.SUBMITTED: {State.DELIVERED},
+    State.DELIVERED: {State.COLLECTED, State.PURGED},
+    State.COLLECTED: {State.ATTACHED, State.PURGED},
+    State.ATTACHED: {State.PURGED},
+    State.PURGED: set(),
+    State.CANCELLED: {State.PURGED},
+    State.EXPIRED: {State.PURGED},
+    State.LOCKED: {State.CANCELLED, State.PURGED},
+}
+WAITING = {State.SENT, State.OPENED, State.CONFIRMED}
+"""The link still works, or would if its time were not over."""
+DONE = {State.SUBMITTED, State.DELIVERED, State.COLLECTED, State.ATTACHED}
+"""The patient has sent the photos."""
+
+
+def check_can_move(state: State, to: State) -> None:
+    """Raise Conflict unless the table allows the move."""
+    if to not in MOVES[state]:
+        raise Conflict(f"A request that is {state} cannot become {to}.")
+
+
+def can_move(state: State, to: State) -> bool:
+    """The same, as an answer for templates."""
+    return to in MOVES[state]
+
+
+def check_can_confirm(state: State, now: datetime, expires_at: datetime) -> None:
+    """Whether someone may come in through the link: LinkClosed or LinkExpired if not."""
+    if state not in WAITING:
+        raise LinkClosed
+    if now >= expires_at:
+        raise LinkExpired
+
+
+def check_can_continue(state: State, now: datetime, expires_at: datetime) -> None:
+    """Whether a session that has already confirmed may go on: Conflict or LinkExpired if not."""
+    if state is not State.CONFIRMED:
+        raise Conflict("This request is closed, so no more photos can be added.")
+    if now >= expires_at + FINISH_AFTER_EXPIRY:
+        raise LinkExpired
+
+
+def shown_state(state: State, now: datetime, expires_at: datetime) -> State:
+    """The state that people see: a waiting request whose time is over is expired, even if nothing has noted it yet."""
+    return State.EXPIRED if state in WAITING and now >= expires_at else state

@@ -1,0 +1,34 @@
+"""What an action works with: one value, made in `capture/app.py`, where the adapters are chosen."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from capture.domain.protocols import Catalogue
+from capture.inbox.base import Inbox
+from capture.photos import Cleaner
+from capture.sealing.keys import SigningKey
+from capture.settings import Settings
+from capture.store.blobs import BlobStore
+from capture.store.database import Database
+from capture.store.vault import Vault
+
+
+@dataclass(frozen=True)
+class Services:
+    """The adapters of this process and its clock (`clock()` is the time now, with its zone)."""
+
+    settings: Settings
+    catalogue: Catalogue
+    vault: Vault
+    signing_key: SigningKey
+    database: Database
+    blobs: BlobStore
+    cleaner: Cleaner
+    inboxes: Mapping[str, Inbox]
+    clock: Callable[[], datetime]
+
+    def close(self) -> None:
+        """Stop the cleaner's processes and give back the database's connections."""
+        self.cleaner.close()
+        self.database.close()

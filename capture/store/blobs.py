@@ -1,0 +1,83 @@
+"""Where sealed parts lie: a folder of files, written so that they outlive a power cut. Ciphertext only.
+
+A name is `<request>/<random>.age`.
+"""
+
+import errno
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+from capture.errors import NotFound, Unavailable
+from capture.sealing.files import write_new
+from capture.store.vault import make_folder, sync_folder
+
+_NAME = re.compile(r"[0-9a-f]{32}/[0-9a-f]{32}\.age")
+_CHUNK = 65_536
+
+
+class BlobStore(Protocol):
+    """Keeps bytes under a name. `put` returns only when they are durable; a name is written once and never again."""
+
+    def put(self, name: str, data: bytes) -> None:
+        """Keep the bytes; Unavailable when that cannot be promised."""
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """The bytes in pieces; NotFound if there are none."""
+
+    def delete(self, name: str) -> None:
+        """Forget them; a name that is not there is no error."""
+
+
+def new_name(request_id: str) -> str:
+    """A fresh name for a part of that request."""
+    return f"{request_id}/{secrets.token_hex(16)}.age"
+
+
+class FolderBlobs:
+    """A BlobStore in a folder of this machine."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        make_folder(folder)
+
+    def put(self, name: str, data: bytes) -> None:
+        """See BlobStore."""
+        path = self._path(name)
+        try:
+            if not path.parent.exists():
+                make_folder(path.parent)
+                sync_folder(self._folder)
+            write_new(path, data)
+        except OSError as error:
+            full = error.errno in {errno.ENOSPC, errno.EDQUOT}
+            raise Unavailable(
+                code="no-space" if full else "unavailable", hint=f"a sealed part cannot be written: {error.strerror}"
+            ) from error
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """See BlobStore."""
+        try:
+            file = self._path(name).open("rb")
+        except FileNotFoundError:
+            raise NotFound("A sealed photo is missing from the store.") from None
+        with file:
+            while piece := file.read(_CHUNK):
+                yield piece
+
+    def delete(self, name: str) -> None:
+        """See BlobStore."""
+        path = self._path(name)
+        path.unlink(missing_ok=True)
+        try:
+            sync_folder(path.parent)
+            path.parent.rmdir()
+        except OSError:  # not there, or not empty yet
+            return
+
+    def _path(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise NotFound(f"{name!r} is no name of a sealed part.")
+        return self._folder / name

@@ -1,0 +1,130 @@
+"""The database: one engine, transactions that read and transactions that write, migrations.
+
+SQLite runs with WAL, synchronous FULL, foreign keys and secure_delete (SECURITY, "Facts that bite"); writers begin with
+BEGIN IMMEDIATE, so that they queue instead of failing half-way.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from capture.errors import Conflict, Unavailable
+from capture.store.vault import Vault, make_folder
+
+BUSY_SECONDS = 5
+"""How long a transaction waits for another before the page says to try again."""
+_PRAGMAS = (
+    "journal_mode=WAL",
+    "synchronous=FULL",
+    "foreign_keys=ON",
+    "secure_delete=ON",
+    f"busy_timeout={BUSY_SECONDS * 1000}",
+)
+
+
+class Database:
+    """Opens transactions. Every session carries the vault in `session.info["vault"]`."""
+
+    def __init__(self, url: str, vault: Vault) -> None:
+        self.url = url
+        self._vault = vault
+        self.engine = _make_engine(url)
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """A transaction that only reads."""
+        with self._session(write=False) as session:
+            yield session
+
+    @contextmanager
+    def write(self) -> Iterator[Session]:
+        """A transaction that commits at the end, or leaves nothing behind; Unavailable when the database stays busy."""
+        with self._session(write=True) as session:
+            yield session
+            session.commit()
+
+    @contextmanager
+    def _session(self, *, write: bool) -> Iterator[Session]:
+        engine = self.engine.execution_options(capture_write=write)
+        try:
+            with Session(engine, expire_on_commit=False, info={"vault": self._vault}) as session:
+                yield session
+        except IntegrityError as error:  # two at once did what only one may
+            raise Conflict from error
+        except (OperationalError, PoolTimeout) as error:
+            raise Unavailable(hint=f"the database answers: {getattr(error, 'orig', None) or error}") from error
+
+    def migrate(self) -> None:
+        """Bring the schema to what this code expects; each migration is one transaction."""
+        command.upgrade(self._alembic(), "head")
+
+    def _alembic(self) -> Config:
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.attributes["engine"] = self.engine
+        return config
+
+    def close(self) -> None:
+        """Give back every connection."""
+        self.engine.dispose()
+
+
+def _make_engine(url: str) -> Engine:
+    if not url.startswith("sqlite:"):
+        options = f"-c lock_timeout={BUSY_SECONDS}s -c statement_timeout=30s -c timezone=UTC"
+        connect_args = {"connect_timeout": BUSY_SECONDS, "options": options}
+        return create_engine(
+            url, pool_timeout=BUSY_SECONDS, pool_size=10, pool_pre_ping=True, hide_parameters=True, connect_args=connect_args
+        )
+    make_folder(Path(url.removeprefix("sqlite:///")).parent)
+    engine = create_engine(
+        url, pool_size=10, pool_timeout=BUSY_SECONDS, hide_parameters=True, connect_args={"check_same_thread": False}
+    )
+    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_pragmas(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # this module says BEGIN itself
+    for pragma in _PRAGMAS:
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin(connection: Connection) -> None:
+    write = connection.get_execution_options().get("capture_write", True)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def is_empty(engine: Engine) -> bool:
+    """Whether the database holds no schema yet."""
+    with engine.connect() as connection:
+        return not engine.dialect.get_table_names(connection)
+
+
+def database_exists(url: str) -> bool:
+    """Whether there is a database already, so that its keys must be there too."""
+    if url.startswith("sqlite:"):
+        return Path(url.removeprefix("sqlite:///")).exists()
+    engine = _make_engine(url)
+    try:
+        return not is_empty(engine)
+    except OperationalError as error:
+        raise Unavailable(hint=f"the database answers: {error.orig}") from error
+    finally:
+        engine.dispose()
+
+
+def is_alive(database: Database) -> bool:
+    """Whether the database answers."""
+    with database.read() as session:
+        return session.execute(text("SELECT 1")).scalar() == 1

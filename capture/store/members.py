@@ -1,0 +1,59 @@
+"""Members of staff: who they are, what they may do, how they prove it."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from capture.errors import Conflict
+from capture.store.models import Member, Membership, Practice, new_id
+
+ROLES = ("requester", "reader", "manager")
+
+
+def insert_member(db: Session, *, email: str, name: str, password_hash: str, code_secret: str, now: datetime) -> Member:
+    """Add a person; Conflict when the e-mail address is taken. `code_secret` is base32, as authenticator apps take it."""
+    email = normal_email(email)
+    if find_member(db, email):
+        raise Conflict("There is a member with this e-mail address already.")
+    member = Member(id=new_id(), email=email, name=name, password_hash=password_hash, code_step=0, created_at=now)
+    member.code_secret_sealed = db.info["vault"].seal(code_secret, f"members.code_secret/{member.id}")
+    db.add(member)
+    db.flush()
+    return member
+
+
+def normal_email(email: str) -> str:
+    """The form that is stored and compared."""
+    return email.strip().casefold()
+
+
+def add_to_practice(db: Session, member_id: str, practice_id: str, role: str) -> None:
+    """Let a member act in a practice, in one of ROLES."""
+    db.merge(Membership(member_id=member_id, practice_id=practice_id, role=role))
+    db.flush()
+
+
+def find_member(db: Session, email: str) -> Member | None:
+    """By e-mail address; a removed member is not found."""
+    return db.scalars(select(Member).where(Member.email == normal_email(email), Member.removed_at.is_(None))).first()
+
+
+def list_memberships(db: Session, member_id: str) -> list[tuple[Practice, str]]:
+    """The practices of a member, with the role, by name."""
+    query = select(Practice, Membership.role).join(Membership, Membership.practice_id == Practice.id)
+    rows = db.execute(query.where(Membership.member_id == member_id).order_by(Practice.name))
+    return [(practice, role) for practice, role in rows]
+
+
+def code_secret(db: Session, member: Member) -> str:
+    """The secret of the member's authenticator app, in base32."""
+    secret: Any = db.info["vault"].open(member.code_secret_sealed, f"members.code_secret/{member.id}")
+    return str(secret)
+
+
+def spend_code_step(db: Session, member_id: str, step: int) -> bool:
+    """Use up a time step, once and in order; False when it, or a later one, was used before (SECURITY 24)."""
+    spent = update(Member).where(Member.id == member_id, Member.code_step < step).values(code_step=step)
+    return db.execute(spent.returning(Member.id)).first() is not None

@@ -1,0 +1,213 @@
+"""The tables. Columns named `…_sealed` hold vault ciphertext; times are UTC; ids are 128 random bits in hex."""
+
+import secrets
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    TypeDecorator,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+def new_id() -> str:
+    """128 random bits in hex."""
+    return secrets.token_hex(16)
+
+
+class UTCTime(TypeDecorator[datetime]):
+    """A time with its zone, stored as UTC in every database."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC; a time without a zone is a mistake."""
+        if value is not None and value.tzinfo is None:
+            raise ValueError("a time without a zone")
+        return value and value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """From UTC; SQLite gives times without their zone."""
+        return value and (value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC))
+
+
+class Base(DeclarativeBase):
+    """Names every constraint, so that migrations can speak of it."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: UTCTime, bytes: LargeBinary}  # noqa: RUF012 - SQLAlchemy reads it as it stands
+
+
+class Practice(Base):
+    """A GP practice."""
+
+    __tablename__ = "practices"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    ods: Mapped[str] = mapped_column(String(9), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    phone: Mapped[str] = mapped_column(String(40))
+    created_at: Mapped[datetime]
+
+
+class RecipientRow(Base):
+    """A public key that a practice's photos are sealed to. `mac` shows that this service wrote the row (SECURITY 35)."""
+
+    __tablename__ = "recipients"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(10))  # staff | recovery
+    recipient: Mapped[str] = mapped_column(String(2100))
+    fingerprint: Mapped[str] = mapped_column(String(80))
+    identity_file: Mapped[bytes | None]  # an age file under a passphrase; None for the recovery recipient
+    mac: Mapped[str] = mapped_column(String(64))
+    created_at: Mapped[datetime]
+    retired_at: Mapped[datetime | None]
+
+
+class Member(Base):
+    """A person of a practice's staff."""
+
+    __tablename__ = "members"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
+    password_hash: Mapped[str] = mapped_column(String(200))
+    code_secret_sealed: Mapped[bytes]
+    code_step: Mapped[int]  # the last time step whose one-time code was used (RFC 6238)
+    created_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+
+class Membership(Base):
+    """What a member may do in a practice."""
+
+    __tablename__ = "memberships"
+    member_id: Mapped[str] = mapped_column(ForeignKey("members.id"), primary_key=True)
+    practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"), primary_key=True, index=True)
+    role: Mapped[str] = mapped_column(String(10))  # requester | reader | manager
+
+
+class SessionRow(Base):
+    """A signed-in member or a confirmed patient; only a hash of the cookie is kept."""
+
+    __tablename__ = "sessions"
+    id_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(10))  # password (half signed in) | staff | patient
+    member_id: Mapped[str | None] = mapped_column(ForeignKey("members.id"), index=True)
+    practice_id: Mapped[str | None] = mapped_column(ForeignKey("practices.id"))
+    request_id: Mapped[str | None] = mapped_column(ForeignKey("requests.id"), index=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime] = mapped_column(index=True)
+
+
+class Request(Base):
+    """What is asked of one patient, and the state it is in."""
+
+    __tablename__ = "requests"
+    __table_args__ = (
+        UniqueConstraint("practice_id", "receipt"),
+        UniqueConstraint("practice_id", "issue_key"),
+        Index("ix_requests_practice_id_issued_at", "practice_id", "issued_at"),
+    )
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"))
+    issued_by: Mapped[str | None] = mapped_column(ForeignKey("members.id"))
+    issue_key: Mapped[str] = mapped_column(String(64))  # the form's own id, so that sending it twice issues one link
+    state: Mapped[str] = mapped_column(String(10))
+    receipt: Mapped[str] = mapped_column(String(7))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    dob_hash: Mapped[str] = mapped_column(String(200))
+    guesses: Mapped[int] = mapped_column(default=0)
+    refusals: Mapped[int] = mapped_column(default=0)
+    wait_until: Mapped[datetime | None]
+    details_sealed: Mapped[bytes]
+    answers_sealed: Mapped[bytes | None]
+    issued_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    submitted_at: Mapped[datetime | None]
+    changed_at: Mapped[datetime]
+
+
+class Photo(Base):
+    """One sealed photo. `blob` names its ciphertext in the blob store; sizes in bytes."""
+
+    __tablename__ = "photos"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    request_id: Mapped[str] = mapped_column(ForeignKey("requests.id"), index=True)
+    view: Mapped[str] = mapped_column(String(40))
+    blob: Mapped[str] = mapped_column(String(100))
+    sealed_size: Mapped[int]
+    sealed_sha256: Mapped[str] = mapped_column(String(64))
+    facts_sealed: Mapped[bytes]
+    arrived_at: Mapped[datetime]
+    replaced: Mapped[bool] = mapped_column(default=False)
+
+
+class Bundle(Base):
+    """All that a patient sent: the signed manifest and the sealed request; the photos lie in the blob store."""
+
+    __tablename__ = "bundles"
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"), index=True)
+    request_id: Mapped[str] = mapped_column(ForeignKey("requests.id"), unique=True)
+    manifest: Mapped[bytes]
+    signature: Mapped[bytes]
+    request_part: Mapped[bytes]
+    created_at: Mapped[datetime]
+    collected_at: Mapped[datetime | None]
+
+
+class Delivery(Base):
+    """One bundle on its way to one inbox: the outbox. `fence` grows with every lease, so that a late worker is told apart."""
+
+    __tablename__ = "deliveries"
+    __table_args__ = (UniqueConstraint("bundle_id", "inbox"), Index("ix_deliveries_state_due_at", "state", "due_at"))
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    bundle_id: Mapped[str] = mapped_column(ForeignKey("bundles.id"))
+    inbox: Mapped[str] = mapped_column(String(40))
+    state: Mapped[str] = mapped_column(String(10))  # queued | delivered
+    attempts: Mapped[int] = mapped_column(default=0)
+    fence: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime]
+    last_error: Mapped[str] = mapped_column(String(100), default="")
+    delivered_at: Mapped[datetime | None]
+
+
+class AuditEvent(Base):
+    """One link of a practice's audit chain (an empty practice id is the service's own chain)."""
+
+    __tablename__ = "audit"
+    practice_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime]
+    actor: Mapped[str] = mapped_column(String(80))
+    action: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(80))
+    facts: Mapped[str] = mapped_column(String(500))  # JSON, never patient data
+    previous: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+
+
+class AuditHead(Base):
+    """The end of each chain; its row is what writers of one practice wait for each other on."""
+
+    __tablename__ = "audit_heads"
+    practice_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    number: Mapped[int]
+    hash: Mapped[str] = mapped_column(String(64))

@@ -1,0 +1,60 @@
+"""Photos that have arrived, and the bundles made of them."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from capture.errors import NotFound
+from capture.store.models import Bundle, Delivery, Photo
+
+
+def insert_photo(db: Session, photo: Photo, facts: dict[str, Any]) -> None:
+    """Add a photo with what is known of it (its report, clean size and hash) sealed to its row."""
+    photo.facts_sealed = db.info["vault"].seal(facts, f"photos.facts/{photo.id}")
+    db.add(photo)
+    db.flush()
+
+
+def facts_of(db: Session, photo: Photo) -> dict[str, Any]:
+    """Open what is known of a photo."""
+    facts: dict[str, Any] = db.info["vault"].open(photo.facts_sealed, f"photos.facts/{photo.id}")
+    return facts
+
+
+def find_photo(db: Session, photo_id: str) -> Photo | None:
+    """By the id that the phone chose."""
+    return db.get(Photo, photo_id)
+
+
+def current_photos(db: Session, request_id: str) -> list[Photo]:
+    """The photos that would be sent now: for each view the one that was not replaced, in the order of arrival."""
+    query = select(Photo).where(Photo.request_id == request_id, Photo.replaced.is_(False))
+    return list(db.scalars(query.order_by(Photo.arrived_at, Photo.id)))
+
+
+def count_photos(db: Session, request_id: str) -> int:
+    """All that ever arrived for a request, replaced ones too: what the quota counts."""
+    return db.scalar(select(func.count()).select_from(Photo).where(Photo.request_id == request_id)) or 0
+
+
+def insert_bundle(db: Session, bundle: Bundle, inboxes: list[str], now: datetime) -> None:
+    """Add a bundle and one delivery for each inbox: the outbox, in the transaction of the sending."""
+    db.add(bundle)
+    db.flush()
+    db.add_all([Delivery(bundle_id=bundle.id, inbox=inbox, state="queued", due_at=now) for inbox in inboxes])
+    db.flush()
+
+
+def find_bundle(db: Session, practice_id: str, bundle_id: str) -> Bundle:
+    """A bundle of that practice; another practice's is NotFound (SECURITY 28)."""
+    bundle = db.get(Bundle, bundle_id)
+    if bundle is None or bundle.practice_id != practice_id:
+        raise NotFound
+    return bundle
+
+
+def bundle_of_request(db: Session, request_id: str) -> Bundle | None:
+    """The bundle that a request became, if it was sent."""
+    return db.scalars(select(Bundle).where(Bundle.request_id == request_id)).first()

@@ -1,0 +1,128 @@
+"""Requests: issuing, finding, counting guesses, moving from state to state. The vault seals what they say of a patient."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from capture.domain.links import GUESSES_IN_ALL, wait_after
+from capture.domain.requests import State, check_can_move
+from capture.errors import NotFound
+from capture.store import audit
+from capture.store.models import Request
+
+
+@dataclass(frozen=True)
+class Details:
+    """What the practice asked for; sealed as long as the request lives."""
+
+    label: str
+    reference: str
+    site: str
+    side: str
+    protocol: str
+    asked_by: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the patient said; sealed until it goes into the sealed request, then forgotten."""
+
+    agreed_at: str = ""
+    statements: tuple[str, ...] = ()
+    helper: str = ""
+    note: str = ""
+
+
+def insert_request(db: Session, request: Request, details: Details) -> None:
+    """Add a request with its details sealed to it."""
+    request.details_sealed = db.info["vault"].seal(asdict(details), f"requests.details/{request.id}")
+    db.add(request)
+    db.flush()
+
+
+def details_of(db: Session, request: Request) -> Details:
+    """Open what was asked."""
+    return Details(**_open(db, request, "details", request.details_sealed))
+
+
+def answers_of(db: Session, request: Request) -> Answers:
+    """Open what the patient has said so far."""
+    if request.answers_sealed is None:
+        return Answers()
+    values = _open(db, request, "answers", request.answers_sealed)
+    return Answers(**{**values, "statements": tuple(values["statements"])})
+
+
+def keep_answers(db: Session, request: Request, answers: Answers) -> None:
+    """Seal what the patient has said so far."""
+    request.answers_sealed = db.info["vault"].seal(asdict(answers), f"requests.answers/{request.id}")
+
+
+def find_by_token(db: Session, token_hash: str) -> Request | None:
+    """The request whose link holds that token."""
+    return db.scalars(select(Request).where(Request.token_hash == token_hash)).first()
+
+
+def find_by_issue_key(db: Session, practice_id: str, key: str) -> Request | None:
+    """The request that this form has issued already, if it has."""
+    return db.scalars(select(Request).where(Request.practice_id == practice_id, Request.issue_key == key)).first()
+
+
+def find_request(db: Session, practice_id: str, request_id: str) -> Request:
+    """A request of that practice; another practice's is NotFound (SECURITY 28)."""
+    request = db.get(Request, request_id)
+    if request is None or request.practice_id != practice_id:
+        raise NotFound
+    return request
+
+
+def lock_request(db: Session, request_id: str) -> Request:
+    """The request's newest row, held until the transaction ends; NotFound if it is gone."""
+    query = select(Request).where(Request.id == request_id).with_for_update().execution_options(populate_existing=True)
+    request = db.scalars(query).first()
+    if request is None:
+        raise NotFound
+    return request
+
+
+def list_requests(db: Session, practice_id: str, limit: int, states: Iterable[State] = State) -> list[Request]:
+    """A practice's requests, the newest first."""
+    query = select(Request).where(Request.practice_id == practice_id, Request.state.in_(list(states)))
+    return list(db.scalars(query.order_by(Request.issued_at.desc(), Request.id).limit(limit)))
+
+
+def move(db: Session, request: Request, to: State, *, actor: str, now: datetime, **facts: str | int) -> None:
+    """Move a locked request to another state and write the audit event; Conflict when the table of moves forbids it."""
+    check_can_move(State(request.state), to)
+    request.state, request.changed_at = to, now
+    audit.append(db, request.practice_id, actor=actor, action=f"request {to}", subject=request.id, at=now, **facts)
+
+
+def reserve_guess(db: Session, request_id: str, now: datetime) -> bool:
+    """Count one guess before it is looked at, so that twenty at once count as twenty; False while the link waits."""
+    request = lock_request(db, request_id)
+    if request.guesses >= GUESSES_IN_ALL or (request.wait_until and now < request.wait_until):
+        return False
+    request.guesses += 1
+    wait = wait_after(request.guesses)
+    request.wait_until = now + wait if wait else None
+    return True
+
+
+def forgive_guess(request: Request) -> None:
+    """Take back the count of a guess that was right."""
+    request.guesses -= 1
+    request.wait_until = None
+
+
+def count_refusal(db: Session, request_id: str) -> None:
+    """Count a file that was refused."""
+    db.execute(update(Request).where(Request.id == request_id).values(refusals=Request.refusals + 1))
+
+
+def _open(db: Session, request: Request, name: str, sealed: bytes) -> Any:
+    return db.info["vault"].open(sealed, f"requests.{name}/{request.id}")

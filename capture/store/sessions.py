@@ -1,0 +1,89 @@
+"""Sessions, kept here so that signing out ends them at once (SECURITY 26). The cookie holds 256 random bits, this their hash.
+
+Kinds: `password` (a member who still has to give the one-time code), `staff`, `patient` (someone who gave the date of birth).
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, update
+from sqlalchemy.orm import Session
+
+from capture.store.models import SessionRow
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """How long a session lives unused, and in all."""
+
+    idle: timedelta
+    total: timedelta
+
+
+LIFETIMES = {
+    "password": Lifetime(timedelta(minutes=10), timedelta(minutes=10)),
+    "staff": Lifetime(timedelta(minutes=30), timedelta(hours=12)),
+    "patient": Lifetime(timedelta(hours=12), timedelta(days=2)),
+}
+_TOUCH_EVERY = timedelta(minutes=1)
+
+
+def start_session(
+    db: Session,
+    kind: str,
+    *,
+    now: datetime,
+    member_id: str | None = None,
+    practice_id: str | None = None,
+    request_id: str | None = None,
+) -> str:
+    """Begin a session and give the cookie's value; sessions whose time is over are swept away on the way."""
+    db.execute(delete(SessionRow).where(SessionRow.expires_at < now))
+    cookie = secrets.token_urlsafe(32)
+    db.add(
+        SessionRow(
+            id_hash=_hash(cookie),
+            kind=kind,
+            member_id=member_id,
+            practice_id=practice_id,
+            request_id=request_id,
+            created_at=now,
+            seen_at=now,
+            expires_at=now + LIFETIMES[kind].total,
+        )
+    )
+    return cookie
+
+
+def find_session(db: Session, cookie: str, kind: str, now: datetime) -> SessionRow | None:
+    """The live session of that kind, or None. A clock that was set back does not bring one to life again."""
+    row = db.get(SessionRow, _hash(cookie))
+    if row is None or row.kind != kind or now >= row.expires_at or now - row.seen_at >= LIFETIMES[kind].idle:
+        return None
+    return row
+
+
+def needs_touch(row: SessionRow, now: datetime) -> bool:
+    """Whether it is time to note that the session is in use: once a minute, so that pages are reads."""
+    return now - row.seen_at >= _TOUCH_EVERY
+
+
+def touch_session(db: Session, row: SessionRow, now: datetime) -> None:
+    """Note that the session is in use."""
+    db.execute(update(SessionRow).where(SessionRow.id_hash == row.id_hash).values(seen_at=now))
+
+
+def end_session(db: Session, cookie: str) -> None:
+    """End one session, at once."""
+    db.execute(delete(SessionRow).where(SessionRow.id_hash == _hash(cookie)))
+
+
+def end_sessions_of_request(db: Session, request_id: str) -> None:
+    """End every patient session of a request."""
+    db.execute(delete(SessionRow).where(SessionRow.request_id == request_id))
+
+
+def _hash(cookie: str) -> str:
+    return hashlib.sha256(cookie.encode("utf-8", "replace")).hexdigest()

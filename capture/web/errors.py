@@ -1,0 +1,73 @@
+"""Every error becomes a page or, for a program, JSON: the right status, a sentence, a stable code; never a trace."""
+
+import logging
+import traceback
+
+from flask import Flask, Response, g, jsonify, render_template, request
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from capture.errors import CaptureError, Unavailable
+
+logger = logging.getLogger("capture.web")
+RETRY_SECONDS = 10
+_SENTENCES = {
+    400: "Something was wrong with what the page sent. Go back, reload the page and try again.",
+    404: "There is nothing at this address.",
+    405: "This page cannot be used like that. Go back and try again.",
+    413: "The file is too large. Choose a smaller photo, or take a new one.",
+    429: "This was tried too many times. Wait a few minutes, then try again.",
+    500: "Something went wrong on our side. Nothing that arrived was lost. Try again in a few minutes.",
+}
+
+
+def init_errors(app: Flask) -> None:
+    """Install the handlers."""
+    app.register_error_handler(CaptureError, answer_error)
+    app.register_error_handler(CSRFError, _answer_csrf)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_unexpected)
+
+
+def answer_error(error: CaptureError) -> Response:
+    """The answer to one of our own errors. An operator's hint goes to the log, never to the page."""
+    if error.status >= 500:
+        logger.error("%s: %s", error.code, error.hint or "no hint")
+    headers = {}
+    if isinstance(error, Unavailable):
+        headers["Retry-After"] = str(RETRY_SECONDS)
+    if (seconds := getattr(error, "retry_after", None)) is not None:
+        headers["Retry-After"] = str(seconds)
+    return _answer(error.status, error.code, error.sentence, headers)
+
+
+def _answer_csrf(_error: CSRFError) -> Response:
+    return _answer(400, "form-too-old", "This page was open too long. Go back, reload it and try again.", {})
+
+
+def _answer_http(error: HTTPException) -> BaseResponse:
+    status = error.code or 500
+    if status < 400 or error.response is not None:  # a redirect that routing asks for
+        return error.get_response()
+    sentence = _SENTENCES.get(status, _SENTENCES[400 if status < 500 else 500])
+    return _answer(status, error.name.lower().replace(" ", "-"), sentence, {})
+
+
+def _answer_unexpected(error: Exception) -> Response:
+    """The log gets the kind of error and the lines it came through, never its message, which might hold what a person typed."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-6:]))
+    logger.error("unexpected %s at %s", type(error).__name__, lines)
+    return _answer(500, "error", _SENTENCES[500], {})
+
+
+def _answer(status: int, code: str, sentence: str, headers: dict[str, str]) -> Response:
+    if request.accept_mimetypes.best == "application/json":
+        response = jsonify(error={"code": code, "sentence": sentence})
+    else:
+        practice = g.get("practice")
+        response = Response(render_template("errors/error.jinja", status=status, sentence=sentence, practice=practice))
+    response.status_code = status
+    response.headers.update(headers)
+    return response

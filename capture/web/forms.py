@@ -1,0 +1,66 @@
+"""What people type: read, checked, answered in sentences. A field's errors are shown under the id in `errors`."""
+
+from collections.abc import Mapping
+from datetime import date
+
+from capture.actions.issue_link import Draft
+from capture.domain.protocols import Catalogue
+
+DAYS = (1, 3, 7, 14)
+NOTE_LIMIT = 1_000
+Errors = dict[str, str]
+
+
+def text_of(form: Mapping[str, str], name: str, limit: int = 200) -> str:
+    """What was typed, without white space around it or control characters in it, cut at the limit."""
+    kept = (sign if sign.isprintable() or sign == "\n" else " " for sign in form.get(name, "").replace("\r\n", "\n"))
+    return "".join(kept).strip()[:limit]
+
+
+def date_of_birth(form: Mapping[str, str], errors: Errors, today: date) -> date | None:
+    """The three fields as a date, or None and a sentence under `dob`."""
+    day, month, year = (text_of(form, name, 10) for name in ("day", "month", "year"))
+    missing = [name for name, text in (("day", day), ("month", month), ("year", year)) if not text]
+    if len(missing) == 3:
+        errors["dob"] = "Enter the date of birth"
+    elif missing:
+        errors["dob"] = f"The date of birth must include a {' and a '.join(missing)}"
+    elif not (day.isascii() and month.isascii() and year.isascii() and (day + month + year).isdigit()):
+        errors["dob"] = "Enter the date of birth in numbers, for example 31 3 1980"
+    elif len(year) != 4:
+        errors["dob"] = "The year must have 4 numbers, for example 1980"
+    else:
+        try:
+            born = date(int(year), int(month), int(day))
+        except ValueError:
+            errors["dob"] = "The date of birth must be a real date"
+        else:
+            if date(today.year - 125, 1, 1) <= born <= today:
+                return born
+            errors["dob"] = "The date of birth must be in the past"
+    return None
+
+
+def request_draft(form: Mapping[str, str], catalogue: Catalogue, today: date) -> tuple[Draft | None, Errors]:
+    """The form that asks for photos: a Draft, or a sentence for each field that is not right."""
+    errors: Errors = {}
+    label, key = text_of(form, "label", 80), text_of(form, "key", 64)
+    if not label:
+        errors["label"] = "Enter a name or label, so that you know whose photos these are"
+    born = date_of_birth(form, errors, today)
+    site, side = text_of(form, "site"), text_of(form, "side")
+    if site not in catalogue.sites:
+        errors["site"] = "Choose the place on the body"
+    elif catalogue.sites[site].sides and side not in {"left", "right"}:
+        errors["side"] = "Choose left or right"
+    elif not catalogue.sites[site].sides:
+        side = ""  # hidden once another place is chosen, and then still sent by a page without script
+    protocol = text_of(form, "protocol")
+    if protocol not in catalogue.protocols:
+        errors["protocol"] = "Choose which photos to ask for"
+    days = text_of(form, "days", 3)
+    if not (days.isascii() and days.isdigit() and int(days) in DAYS):
+        errors["days"] = "Choose how long the link works"
+    if errors or born is None:
+        return None, errors
+    return Draft(label, born, text_of(form, "reference", 60), site, side, protocol, int(days), key), errors

@@ -1,0 +1,57 @@
+"""How much and how often: sizes of bodies, kept in memory only, and rates."""
+
+from io import BytesIO
+from typing import IO, Any
+
+from flask import Flask, Request, request
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from capture.settings import Settings
+
+BODY = 65_536
+"""The largest body, in bytes, of every route that takes no photo (SECURITY 23)."""
+FORM_AROUND = 16_384
+"""What a multipart form may weigh besides its photo."""
+ADDRESS_RATE = "600 per minute"
+"""300 patients behind one address all finish, so this only stops floods."""
+SIGN_IN_RATES = {"member": "10 per 5 minutes", "address": "10 per 5 minutes", "all": "1000 per 5 minutes"}
+CODE_RATE = "5 per 5 minutes"
+
+
+class MemoryRequest(Request):
+    """A request whose uploads stay in memory: Werkzeug would write them to a file past 500 kB (SECURITY 15)."""
+
+    def _get_file_stream(
+        self,
+        total_content_length: int | None,
+        content_type: str | None,
+        filename: str | None = None,
+        content_length: int | None = None,
+    ) -> IO[bytes]:
+        return BytesIO()
+
+
+def init_limits(app: Flask, settings: Settings) -> Limiter:
+    """Install the limits; the limiter is for the routes that want rates of their own."""
+    app.request_class = MemoryRequest
+    app.config.update(MAX_CONTENT_LENGTH=BODY, MAX_FORM_MEMORY_SIZE=BODY, MAX_FORM_PARTS=40)
+    app.config.update(RATELIMIT_STORAGE_URI=settings.limits, RATELIMIT_HEADERS_ENABLED=False)
+    limiter = Limiter(get_remote_address, app=app, default_limits=[ADDRESS_RATE], default_limits_per_method=False)
+    limiter.request_filter(lambda: request.endpoint in {"static", "ops.health"})
+
+    @app.before_request
+    def limit_body() -> None:
+        if request.endpoint in app.extensions["capture.uploads"]:
+            request.max_content_length = settings.max_upload_bytes + FORM_AROUND
+        if (request.content_length or 0) > (request.max_content_length or BODY):
+            raise RequestEntityTooLarge
+
+    return limiter
+
+
+def takes_upload(app: Flask, endpoint: str) -> None:
+    """Let this endpoint take a photo."""
+    uploads: set[Any] = app.extensions.setdefault("capture.uploads", set())
+    uploads.add(endpoint)

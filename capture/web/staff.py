@@ -1,0 +1,231 @@
+"""The practice's pages: asking, following, opening."""
+
+import secrets
+from typing import Any
+
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
+
+from capture.actions import cancel, collect, issue_link
+from capture.actions.deliver import bundle_files
+from capture.domain.protocols import describe_site
+from capture.domain.requests import State, can_move, shown_state
+from capture.errors import NotAllowed, NotFound
+from capture.sealing.bundle import SealedBundle, stream_zip
+from capture.sealing.contents import MANIFEST, REQUEST_PART, SIGNATURE
+from capture.store import audit, photos, practices, requests
+from capture.store.models import Member, Request
+from capture.web import services
+from capture.web.forms import DAYS, request_draft, text_of
+from capture.web.qr import qr_svg
+from capture.web.sign_in import load_member
+
+LIST_LIMIT = 200
+blueprint = Blueprint("staff", __name__, url_prefix="/staff")
+blueprint.before_request(load_member)
+Answer = BaseResponse | str | tuple[str, int]
+
+STATES = {
+    State.SENT: ("Link not opened yet", "grey"),
+    State.OPENED: ("Link opened", "blue"),
+    State.CONFIRMED: ("Taking photos", "blue"),
+    State.SUBMITTED: ("Photos on their way", "yellow"),
+    State.DELIVERED: ("Photos waiting", "green"),
+    State.COLLECTED: ("Photos opened", "white"),
+    State.ATTACHED: ("Attached", "white"),
+    State.CANCELLED: ("Cancelled", "grey"),
+    State.EXPIRED: ("Link expired", "orange"),
+    State.LOCKED: ("Locked: wrong date of birth", "red"),
+    State.PURGED: ("Deleted", "grey"),
+    State.DRAFTED: ("Draft", "grey"),
+}
+EVENTS = {
+    "request sent": "Link issued",
+    "request opened": "Someone opened the link and gave a wrong date of birth",
+    "request confirmed": "Patient gave their date of birth",
+    "request agreed": "Patient agreed to how the photos are used",
+    "photo arrived": "A photo arrived and was sealed",
+    "request submitted": "Patient sent the photos",
+    "request delivered": "Photos are in the practice's inbox",
+    "request collected": "Photos opened",
+    "bundle opened": "Photos opened again",
+    "bundle downloaded": "Encrypted bundle downloaded",
+    "request cancelled": "Request cancelled",
+    "request locked": "Link locked after 20 wrong dates of birth",
+}
+
+
+@blueprint.get("/")
+def inbox() -> Answer:
+    """Photos that wait on top, then everything else."""
+    with services().database.read() as db:
+        rows = [_row(db, row) for row in requests.list_requests(db, g.practice.id, LIST_LIMIT)]
+    waiting = [row for row in rows if row["state"] in {State.SUBMITTED, State.DELIVERED}]
+    return render_template("staff/inbox.jinja", waiting=waiting, others=[row for row in rows if row not in waiting])
+
+
+@blueprint.get("/requests/new")
+def new_request() -> Answer:
+    """The form that asks for photos."""
+    values = {"days": str(services().settings.link_days), "key": secrets.token_hex(16)}
+    return _request_page({}, values)
+
+
+@blueprint.post("/requests/new")
+def issue_request() -> Answer:
+    """Issue a request; the answer is the only page that ever shows its link."""
+    catalogue, today = services().catalogue, services().clock().date()
+    draft, errors = request_draft(request.form, catalogue, today)
+    values = {name: text_of(request.form, name) for name in request.form if name != "csrf_token"}
+    if draft is None:
+        return _request_page(errors, values), 422
+    try:
+        issued = issue_link.issue_link(
+            services(), g.practice.id, draft, actor=g.member.id, member_id=g.member.id, asked_by=g.member.name
+        )
+    except NotAllowed as error:
+        return _request_page({"site": error.sentence}, values), 422
+    text = f"{g.practice.name} has asked for photos of your skin. Please take them here: {issued.link}"
+    return render_template(
+        "staff/request_issued.jinja",
+        link=issued.link,
+        qr_svg=qr_svg(issued.link),
+        sms=text,
+        expires_at=issued.expires_at,
+        request_url=url_for(".show_request", request_id=issued.request_id),
+    ), 201
+
+
+@blueprint.get("/requests/<request_id>")
+def show_request(request_id: str) -> Answer:
+    """One request and what has happened to it."""
+    with services().database.read() as db:
+        found = requests.find_request(db, g.practice.id, request_id)
+        row = _row(db, found)
+        events = audit.list_events(db, g.practice.id, found.id)
+        timeline = [
+            {"at": event.at, "text": EVENTS[event.action] + _who(db, event.actor)} for event in events if event.action in EVENTS
+        ]
+    can_cancel = can_move(State(found.state), State.CANCELLED)
+    return render_template("staff/request.jinja", row=row, timeline=timeline, can_cancel=can_cancel)
+
+
+@blueprint.post("/requests/<request_id>/cancel")
+def cancel_request(request_id: str) -> Answer:
+    """Take a request back."""
+    cancel.cancel(services(), g.practice.id, request_id, actor=g.member.id)
+    return redirect(url_for(".show_request", request_id=request_id), 303)
+
+
+@blueprint.get("/bundles/<bundle_id>")
+def show_bundle(bundle_id: str) -> Answer:
+    """The page that opens a bundle in the browser."""
+    with services().database.read() as db:
+        bundle = photos.find_bundle(db, g.practice.id, bundle_id)
+        row = _row(db, requests.find_request(db, g.practice.id, bundle.request_id))
+        files = bundle_files(services(), db, bundle).files
+        identities = [
+            {"fingerprint": key.fingerprint, "url": url_for(".identity", recipient_id=key.id)}
+            for key in practices.list_identities(db, g.practice.id)
+        ]
+    urls = {file.name: url_for(".part", bundle_id=bundle.id, name=file.name) for file in files}
+    shown = {
+        "id": bundle.id,
+        "receipt": row["receipt"],
+        "created_at": bundle.created_at,
+        "parts": [{"name": file.name, "size": file.size, "url": urls[file.name]} for file in files[3:]],
+        "manifest_url": urls[MANIFEST],
+        "signature_url": urls[SIGNATURE],
+        "request_part_url": urls[REQUEST_PART],
+        "identities": identities,
+        "signer": str(services().signing_key.verifying_key),
+        "zip_url": url_for(".download", bundle_id=bundle.id),
+    }
+    return render_template("staff/bundle.jinja", bundle=shown, row=row)
+
+
+@blueprint.get("/bundles/<bundle_id>/parts/<path:name>")
+def part(bundle_id: str, name: str) -> Response:
+    """One sealed part, as it lies in the store."""
+    with services().database.read() as db:
+        files = bundle_files(services(), db, photos.find_bundle(db, g.practice.id, bundle_id)).files
+    for found in files:
+        if found.name == name:
+            response = Response(found.read(), mimetype="application/octet-stream")
+            response.content_length = found.size
+            return response
+    raise NotFound
+
+
+@blueprint.get("/bundles/<bundle_id>.zip")
+def download(bundle_id: str) -> Response:
+    """The encrypted bundle as one file, streamed."""
+    now = services().clock()
+    with services().database.write() as db:
+        bundle = photos.find_bundle(db, g.practice.id, bundle_id)
+        files = bundle_files(services(), db, bundle)
+        audit.append(db, g.practice.id, actor=g.member.id, action="bundle downloaded", subject=bundle.request_id, at=now)
+    sealed = SealedBundle(bundle.manifest, bundle.signature, bundle.request_part)
+    pieces = stream_zip(sealed, (file.read() for file in files.files[3:]))
+    disposition = f'attachment; filename="capture-{files.receipt}.zip"'
+    return Response(pieces, mimetype="application/zip", headers={"Content-Disposition": disposition})
+
+
+@blueprint.post("/bundles/<bundle_id>/collected")
+def collected(bundle_id: str) -> tuple[dict[str, bool], int]:
+    """The browser has opened the bundle and found it whole."""
+    collect.collect(services(), g.practice.id, bundle_id, actor=g.member.id)
+    return {"ok": True}, 200
+
+
+@blueprint.get("/identities/<recipient_id>.age")
+def identity(recipient_id: str) -> Response:
+    """One of the practice's identity files, under its passphrase."""
+    with services().database.read() as db:
+        for key in practices.list_identities(db, g.practice.id):
+            if key.id == recipient_id and key.identity_file is not None:
+                return Response(key.identity_file, mimetype="application/octet-stream")
+    raise NotFound
+
+
+def _request_page(errors: dict[str, str], values: dict[str, str]) -> str:
+    catalogue = services().catalogue
+    return render_template(
+        "staff/request_new.jinja",
+        errors=errors,
+        values=values,
+        sites=[site for site in catalogue.sites.values() if not site.intimate],
+        protocols=list(catalogue.protocols.values()),
+        expiry=DAYS,
+    )
+
+
+def _row(db: Session, row: Request) -> dict[str, Any]:
+    details, now = requests.details_of(db, row), services().clock()
+    state = shown_state(State(row.state), now, row.expires_at)
+    bundle = photos.bundle_of_request(db, row.id)
+    catalogue = services().catalogue
+    text, colour = STATES[state]
+    return {
+        "id": row.id,
+        "label": details.label,
+        "reference": details.reference,
+        "site_text": describe_site(catalogue.sites[details.site], details.side),
+        "protocol_title": catalogue.protocols[details.protocol].title,
+        "state": state,
+        "state_text": text,
+        "state_colour": colour,
+        "issued_at": row.issued_at,
+        "expires_at": row.expires_at,
+        "submitted_at": row.submitted_at,
+        "photos": len(photos.current_photos(db, row.id)),
+        "receipt": row.receipt,
+        "url": url_for(".show_request", request_id=row.id),
+        "bundle_url": url_for(".show_bundle", bundle_id=bundle.id) if bundle else None,
+    }
+
+
+def _who(db: Session, actor: str) -> str:
+    member = db.get(Member, actor)
+    return f" by {member.name}" if member else ""

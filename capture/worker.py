@@ -1,0 +1,34 @@
+"""The worker: delivers what is due, again and again, in a thread of `capture serve` or as `capture worker`."""
+
+import logging
+import threading
+
+from capture.actions.deliver import deliver_next
+from capture.errors import CaptureError
+from capture.services import Services
+
+logger = logging.getLogger("capture.worker")
+PAUSE = 1.0
+"""Seconds between two looks at an empty outbox."""
+
+
+def work(services: Services, stop: threading.Event) -> None:
+    """Deliver until `stop` is set. A step that fails is tried again after a pause: nothing is lost by it."""
+    while not stop.is_set():
+        try:
+            busy = deliver_next(services)
+        except CaptureError as error:
+            logger.error("%s: %s", error.code, error.hint or "no hint")
+            busy = False
+        except Exception as error:  # the worker outlives what one bundle does to it
+            logger.error("unexpected %s", type(error).__name__)
+            busy = False
+        if not busy:
+            stop.wait(PAUSE)
+
+
+def start_worker(services: Services) -> threading.Event:
+    """Start the worker in a thread of this process; set the event to end it."""
+    stop = threading.Event()
+    threading.Thread(target=work, args=(services, stop), name="worker", daemon=True).start()
+    return stop
