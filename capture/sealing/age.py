@@ -1,11 +1,12 @@
 """The age file format, version 1 (C2SP age.md): what seals each part of a bundle and each identity file.
 
-Two kinds of recipient are supported: the post-quantum hybrid `mlkem768x25519`, and, for identity files only, `scrypt`, a passphrase.
-Other stanzas beside a hybrid one are skipped, as the format asks; a file that holds only others is refused by their names.
+Two kinds of recipient are supported: the post-quantum hybrid `mlkem768x25519` and, for identity files only, `scrypt`
+(a passphrase). Other stanzas beside a hybrid one are skipped, as the format asks; a file that holds only others is refused
+by their names.
 
-Errors are `AgeError` with one of these codes: `age-header` and `age-armor`, the text is malformed; `age-unsupported`, sealed in ways
-that are not opened here; `age-no-match`, not for these keys; `age-mac`, the header was altered; `age-payload`, the contents were
-altered or cut short.
+Errors are `AgeError` with one of these codes: `age-header` and `age-armor`, the text is malformed; `age-unsupported`, sealed
+in ways that are not opened here; `age-no-match`, not for these keys; `age-mac`, the header was altered; `age-payload`, the
+contents were altered or cut short.
 """
 
 import base64
@@ -17,7 +18,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO, NoReturn
+from typing import IO, NoReturn
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
@@ -68,7 +69,7 @@ def seal(plaintext: bytes, recipients: Iterable[Recipient]) -> bytes:
     return target.getvalue()
 
 
-def seal_stream(source: BinaryIO, target: BinaryIO, recipients: Iterable[Recipient]) -> None:
+def seal_stream(source: IO[bytes], target: IO[bytes], recipients: Iterable[Recipient]) -> None:
     """Seal `source` to its end into `target`, 64 KiB at a time."""
     keys = list(recipients)
     if not keys:
@@ -84,14 +85,14 @@ def open_sealed(ciphertext: bytes, identities: Iterable[Identity]) -> bytes:
     return target.getvalue()
 
 
-def open_stream(source: BinaryIO, target: BinaryIO, identities: Iterable[Identity]) -> None:
+def open_stream(source: IO[bytes], target: IO[bytes], identities: Iterable[Identity]) -> None:
     """Open a binary age file into `target`. Each chunk is authenticated before it is written; where a later one fails, what was
     written is only a beginning, to be thrown away."""
     keys = list(identities)
     open_with(source, target, lambda stanzas: _unwrap_hybrid(stanzas, keys))
 
 
-def open_with(source: BinaryIO, target: BinaryIO, unwrap: Unwrap) -> None:
+def open_with(source: IO[bytes], target: IO[bytes], unwrap: Unwrap) -> None:
     """Open a file whose key `unwrap` finds among the header's stanzas; it answers None when none of them is for it."""
     stanzas, authenticated, mac = _read_header(source)
     file_key = unwrap(stanzas)
@@ -192,7 +193,7 @@ def _chunk_nonce(counter: int, last: bool) -> bytes:
     return counter.to_bytes(11, "big") + bytes([last])
 
 
-def _read_full(source: BinaryIO, size: int) -> bytes:
+def _read_full(source: IO[bytes], size: int) -> bytes:
     """Read `size` bytes, fewer only at the end: a pipe may hand over less than asked for."""
     data = source.read(size)
     while len(data) < size and (more := source.read(size - len(data))):
@@ -200,7 +201,7 @@ def _read_full(source: BinaryIO, size: int) -> bytes:
     return data
 
 
-def _chunks(source: BinaryIO, size: int) -> Iterator[tuple[int, bytes, bool]]:
+def _chunks(source: IO[bytes], size: int) -> Iterator[tuple[int, bytes, bool]]:
     """Each chunk with its number and whether it is the last; an empty source is one empty last chunk."""
     counter, chunk = 0, _read_full(source, size)
     while following := _read_full(source, size):
@@ -220,7 +221,7 @@ def _open_chunk(cipher: ChaCha20Poly1305, counter: int, chunk: bytes, last: bool
     _refuse("age-payload", "The contents of this age file were altered or cut short.")
 
 
-def _write(source: BinaryIO, target: BinaryIO, file_key: bytes, stanzas: Sequence[Stanza]) -> None:
+def _write(source: IO[bytes], target: IO[bytes], file_key: bytes, stanzas: Sequence[Stanza]) -> None:
     header = _VERSION_LINE
     for stanza in stanzas:
         body = _base64(stanza.body)
@@ -235,7 +236,7 @@ def _write(source: BinaryIO, target: BinaryIO, file_key: bytes, stanzas: Sequenc
         target.write(cipher.encrypt(_chunk_nonce(counter, last), chunk, None))
 
 
-def _read_header(source: BinaryIO) -> tuple[list[Stanza], bytes, bytes]:
+def _read_header(source: IO[bytes]) -> tuple[list[Stanza], bytes, bytes]:
     """The stanzas, the bytes under the MAC, and the MAC. Leaves `source` at the payload."""
     header, stanzas = b"", list[Stanza]()
 

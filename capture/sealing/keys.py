@@ -177,7 +177,7 @@ class SigningKey:
 
 @dataclass(frozen=True)
 class IdentityFile:
-    """What an identity file holds: the identities in their order, and the signer whose bundles they open (age's own files: None)."""
+    """What an identity file holds: its identities in their order, and the signer whose bundles they open (None in age's own)."""
 
     identities: tuple[Identity, ...]
     signer: VerifyingKey | None = None
@@ -211,7 +211,7 @@ def parse_identity_file(text: str) -> IdentityFile:
 
 
 def _invalid(sentence: str) -> AgeError:
-    """For text or bytes that are not a key of the kind that was asked for. The sentence never holds the text: it may be a secret."""
+    """For what is not a key of the kind that was asked for. The sentence never holds the text: it may be a secret."""
     return AgeError(sentence, code="key-invalid")
 
 
