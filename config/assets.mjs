@@ -6,7 +6,9 @@ import { compile } from "sass";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const out = `${root}static/build/`;
-const entries = ["patient", "staff", "open"].map((name) => `${root}static/js/${name}.js`).filter(existsSync);
+const entries = ["patient", "staff", "open", "open-worker"]
+  .map((name) => `${root}static/js/${name}.js`)
+  .filter(existsSync);
 
 mkdirSync(out, { recursive: true });
 

@@ -1,0 +1,148 @@
+// @ts-check
+// The opening page: passphrase in, photos on the screen, nothing kept. The worker does the opening.
+import { lockWhenIdle } from "./open/idle.js";
+import { showFaults } from "./open/problem.js";
+import { find, show } from "./open/view.js";
+
+/** @typedef {import("./open/fault.js").FaultReport} FaultReport */
+/** @typedef {import("./open-worker.js").Answer} Answer */
+
+const MINUTE = 60_000;
+const PAUSE_BETWEEN_SAVES = 400; // Browsers drop downloads that start at once.
+
+const root = find("#open");
+const form = find("#open-form");
+const passphrase = /** @type {HTMLInputElement} */ (find("#passphrase"));
+const opened = find("#opened");
+const locked = find("#open-locked");
+
+/** @type {Worker | undefined} */
+let worker;
+/** @type {() => void} */
+let forget = () => {};
+
+form.addEventListener("submit", (/** @type {Event} */ event) => {
+  event.preventDefault();
+  locked.replaceChildren();
+  if (passphrase.value.trim() === "") {
+    showFaults([{ code: "passphrase", sentence: "Enter your practice’s passphrase", part: "" }]);
+    return;
+  }
+  showFaults([]);
+  start(passphrase.value);
+  passphrase.value = "";
+});
+addEventListener("pagehide", lock);
+find("#closer").addEventListener("close", () => find("#closer-image").removeAttribute("src"));
+display("form");
+find("#open-manual").hidden = true;
+find("#open-otherwise").hidden = false;
+
+/** @param {"form" | "progress" | "opened"} which one of the three is on the screen */
+function display(which) {
+  form.hidden = which !== "form";
+  find("#open-progress").hidden = which !== "progress";
+  opened.hidden = which !== "opened";
+  find("#open-about").hidden = which === "opened";
+}
+
+/** @param {string} secret */
+function start(secret) {
+  display("progress");
+  worker = new Worker(root.dataset.worker, { type: "module" });
+  worker.onmessage = ({ data }) => {
+    if (data.words) tellProgress(data);
+    else finish(data.answer, data.fault);
+  };
+  worker.onerror = (event) => {
+    event.preventDefault();
+    finish(undefined, {
+      code: "page",
+      sentence:
+        "This browser could not start opening the photos. Use a current version of Edge, Chrome, Firefox or Safari.",
+      part: "",
+    });
+  };
+  worker.postMessage({ order: JSON.parse(root.dataset.order), passphrase: secret });
+}
+
+/** @param {{words: string, done?: number, total?: number}} progress */
+function tellProgress({ words, done, total }) {
+  find("#open-words").textContent = words;
+  const bar = find("#open-bar");
+  if (total) bar.value = (done ?? 0) / total;
+  else bar.removeAttribute("value");
+}
+
+/**
+ * @param {Answer | undefined} answer
+ * @param {FaultReport | undefined} fault
+ */
+function finish(answer, fault) {
+  worker?.terminate();
+  worker = undefined;
+  if (!answer) {
+    display("form");
+    showFaults(fault ? [fault] : []);
+    return;
+  }
+  const { links, forget: forgetPhotos } = show(answer, opened);
+  const stopWatching = lockWhenIdle({ limit: 15 * MINUTE, notice: MINUTE, warn: warnIdle, lock });
+  forget = () => {
+    stopWatching();
+    forgetPhotos();
+  };
+  find("[data-do=lock]", opened).addEventListener("click", lock);
+  find("[data-do=save]", opened).addEventListener("click", () => saveAll(links));
+  display("opened");
+  showFaults(answer.faults);
+  if (answer.faults.length > 0) return;
+  find("#open-heading").focus();
+  tellCollected();
+}
+
+/** @param {HTMLAnchorElement[]} links */
+async function saveAll(links) {
+  const note = find("[data-field=note]", opened);
+  note.textContent = "Saving. If your browser asks, let this page save several files.";
+  for (const link of links) {
+    link.click();
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_BETWEEN_SAVES));
+  }
+  note.textContent = "Saved to your downloads. Attach the photos, then delete them from there.";
+}
+
+function lock() {
+  const wasOpen = !opened.hidden;
+  worker?.terminate();
+  worker = undefined;
+  forget();
+  forget = () => {};
+  find("#closer").close();
+  passphrase.value = "";
+  display("form");
+  showFaults([]);
+  if (!wasOpen) return;
+  const words = document.createElement("p");
+  words.className = "nhsuk-inset-text";
+  words.textContent = "Locked. This page has forgotten the photos and the passphrase.";
+  locked.replaceChildren(words);
+  passphrase.focus();
+}
+
+/** @param {boolean} soon */
+function warnIdle(soon) {
+  find("#open-idle").textContent = soon
+    ? "This page locks in one minute. Press a key or move the pointer to keep it open."
+    : "";
+}
+
+async function tellCollected() {
+  const body = new URLSearchParams({ csrf_token: root.dataset.csrf });
+  const answer = await fetch(root.dataset.collected, { method: "POST", body, redirect: "manual" }).catch(
+    () => null,
+  );
+  if (answer?.ok || answer?.type === "opaqueredirect" || opened.hidden) return;
+  find("[data-field=note]", opened).textContent =
+    "The inbox could not be told that you opened these photos, so they stay listed as waiting.";
+}

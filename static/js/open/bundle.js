@@ -1,0 +1,128 @@
+// @ts-check
+import { Decrypter } from "age-encryption";
+import { Fault } from "./fault.js";
+import { openIdentity } from "./identity.js";
+import { compareWithOrder, REQUEST_PART, readManifest } from "./manifest.js";
+import { hex, sha256 } from "./octets.js";
+import { checkPhoto, readRequest } from "./request.js";
+
+/**
+ * @typedef {import("./identity.js").Identity} Identity
+ * @typedef {import("./manifest.js").SealedPart} SealedPart
+ * @typedef {import("./request.js").PhotoEntry} PhotoEntry
+ *
+ * What the page asks to be opened; every address is on this server.
+ * @typedef {object} Order
+ * @property {string} bundle
+ * @property {string} request
+ * @property {string} practice its ODS code
+ * @property {string} receipt
+ * @property {string} manifestUrl
+ * @property {string} signatureUrl
+ * @property {{name: string, url: string}[]} parts
+ * @property {{fingerprint: string, url: string}[]} identities
+ *
+ * @typedef {object} Opened
+ * @property {import("./request.js").Request} request
+ * @property {{entry: PhotoEntry, bytes: Uint8Array}[]} photos only those that are as they were sent
+ * @property {Fault[]} faults one for each part that is not
+ * @property {{signer: string, key: string, parts: SealedPart[]}} checked
+ *
+ * @typedef {(words: string, done?: number, total?: number) => void} Progress without numbers: how long is not known
+ * @typedef {(url: string, name: string) => Promise<Uint8Array>} FetchBytes
+ */
+
+/**
+ * Open a bundle: identity, signature, request, then each photo. A Fault thrown means that nothing may be shown; a photo that is
+ * not as it was sent is left out and named in `faults`.
+ *
+ * @param {Order} order
+ * @param {string} passphrase
+ * @param {FetchBytes} fetchBytes
+ * @param {Progress} progress
+ * @returns {Promise<Opened>}
+ */
+export async function openBundle(order, passphrase, fetchBytes, progress) {
+  progress("Opening your practice’s key");
+  const identity = await unlock(order, passphrase, fetchBytes);
+
+  progress("Checking the signature");
+  const [bytes, signature] = await Promise.all([
+    fetchBytes(order.manifestUrl, "bundle.json"),
+    fetchBytes(order.signatureUrl, "bundle.sig"),
+  ]);
+  const manifest = readManifest(bytes, signature, identity.signer);
+  const faults = compareWithOrder(manifest, order);
+  const key = identity.fingerprints.find((one) => manifest.recipients.includes(one));
+  if (!key) {
+    throw new Fault(
+      "recipient",
+      "Your practice’s key does not fit these photos. They were sealed to another key.",
+    );
+  }
+
+  const open = opener(order, manifest.parts, identity, fetchBytes);
+  progress("Opening the request");
+  const request = readRequest(await open(REQUEST_PART), manifest);
+  const photos = [];
+  for (const [index, entry] of request.photos.entries()) {
+    progress(`Opening photo ${index + 1} of ${request.photos.length}`, index, request.photos.length);
+    if (faults.some((fault) => fault.part === entry.part)) continue;
+    try {
+      const photo = await open(entry.part);
+      await checkPhoto(photo, entry);
+      photos.push({ entry, bytes: photo });
+    } catch (error) {
+      if (!(error instanceof Fault) || !error.part) throw error;
+      faults.push(error);
+    }
+  }
+  return { request, photos, faults, checked: { signer: identity.signer, key, parts: manifest.parts } };
+}
+
+/**
+ * The first identity that this passphrase opens: each try takes a second or two.
+ *
+ * @param {Order} order
+ * @param {string} passphrase
+ * @param {FetchBytes} fetchBytes
+ */
+async function unlock(order, passphrase, fetchBytes) {
+  if (order.identities.length === 0) {
+    throw new Fault(
+      "identity",
+      "Your practice has no key on this server. Use the capture open command with your key file.",
+    );
+  }
+  for (const { url } of order.identities) {
+    const identity = await openIdentity(await fetchBytes(url, "key file"), passphrase);
+    if (identity) return identity;
+  }
+  throw new Fault("passphrase", "The passphrase is not right. Check for capital letters and missing words.");
+}
+
+/**
+ * @param {Order} order
+ * @param {SealedPart[]} signed
+ * @param {Identity} identity
+ * @param {FetchBytes} fetchBytes
+ * @returns {(name: string) => Promise<Uint8Array>} fetches a part, holds it against the signed list, and opens it
+ */
+function opener(order, signed, identity, fetchBytes) {
+  const decrypter = new Decrypter();
+  for (const secret of identity.secrets) decrypter.addIdentity(secret);
+  return async (name) => {
+    const part = signed.find((one) => one.name === name);
+    const url = order.parts.find((one) => one.name === name)?.url;
+    if (!part || !url) throw new Fault("missing", `${name} is missing: it was sent, but is not here.`, name);
+    const sealed = await fetchBytes(url, name);
+    if (sealed.length !== part.size || hex(await sha256(sealed)) !== part.sha256) {
+      throw new Fault("altered", `${name} was altered after it was sealed. It was not opened.`, name);
+    }
+    try {
+      return await decrypter.decrypt(sealed);
+    } catch {
+      throw new Fault("unreadable", `${name} could not be opened with your practice’s key.`, name);
+    }
+  };
+}

@@ -1,0 +1,79 @@
+// @ts-check
+import { find } from "./view.js";
+
+/** @typedef {import("./fault.js").FaultReport} FaultReport */
+
+const TITLE = document.title;
+
+/**
+ * Name what is wrong in an error summary, and at the passphrase where it is about that. An empty list takes both away.
+ *
+ * @param {FaultReport[]} faults
+ */
+export function showFaults(faults) {
+  document.title = faults.length > 0 ? `Error: ${TITLE}` : TITLE;
+  const wrong = faults.find((fault) => fault.code === "passphrase");
+  showAtPassphrase(wrong?.sentence);
+  const place = find("#open-problem");
+  place.replaceChildren();
+  if (faults.length === 0) return;
+  const summary = make("div", "nhsuk-error-summary");
+  summary.tabIndex = -1;
+  const alert = make("div", "");
+  alert.setAttribute("role", "alert");
+  const list = make("ul", "nhsuk-list nhsuk-error-summary__list");
+  list.append(...faults.map(line));
+  const body = make("div", "nhsuk-error-summary__body");
+  body.append(list);
+  alert.append(make("h2", "nhsuk-error-summary__heading", heading(faults)), body);
+  summary.append(alert);
+  place.append(summary);
+  summary.focus();
+}
+
+/** @param {FaultReport[]} faults */
+function heading(faults) {
+  const own = ["passphrase", "connection", "signed-out", "server", "page"];
+  return faults.every((fault) => own.includes(fault.code))
+    ? "There is a problem"
+    : "Not everything is as it was sent";
+}
+
+/** @param {FaultReport} fault */
+function line({ code, sentence }) {
+  const item = make("li", "");
+  const target = { passphrase: "#passphrase", "signed-out": find("#open").dataset.signIn }[code];
+  if (target) {
+    const link = document.createElement("a");
+    link.href = target;
+    link.textContent = sentence;
+    item.append(link);
+  } else item.textContent = sentence;
+  return item;
+}
+
+/** @param {string} [sentence] */
+function showAtPassphrase(sentence) {
+  find("#open-group").classList.toggle("nhsuk-form-group--error", Boolean(sentence));
+  const input = find("#passphrase");
+  input.classList.toggle("nhsuk-input--error", Boolean(sentence));
+  input.setAttribute("aria-describedby", sentence ? "passphrase-hint passphrase-error" : "passphrase-hint");
+  const place = find("#passphrase-error");
+  place.replaceChildren();
+  if (!sentence) return;
+  const message = make("span", "nhsuk-error-message");
+  message.append(make("span", "nhsuk-u-visually-hidden", "Error: "), sentence);
+  place.append(message);
+}
+
+/**
+ * @param {string} tag
+ * @param {string} className
+ * @param {string} [text]
+ */
+function make(tag, className, text = "") {
+  const element = document.createElement(tag);
+  element.className = className;
+  element.textContent = text;
+  return element;
+}
