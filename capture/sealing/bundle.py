@@ -24,7 +24,7 @@ from capture.sealing.age import open_sealed, open_stream, seal
 from capture.sealing.contents import MANIFEST, REQUEST_PART, SIGNATURE, Manifest, Part, SealedPhoto, SealedRequest
 from capture.sealing.files import write_new
 from capture.sealing.keys import Identity, Recipient, SigningKey, VerifyingKey
-from capture.sealing.records import from_json, to_json
+from capture.sealing.records import from_json, shown, to_json
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -247,11 +247,11 @@ def _entries(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
     entries = archive.infolist()
     for name, count in Counter(entry.filename for entry in entries).items():
         if count > 1:
-            raise BundleError(f"{_shown(name)} is in the bundle {count} times.", code="bundle-added")
+            raise BundleError(f"{shown(name)} is in the bundle {count} times.", code="bundle-added")
     for entry in entries:
         plain = entry.compress_type == zipfile.ZIP_STORED and entry.file_size == entry.compress_size
         if not plain or entry.flag_bits & ~0x808 or entry.orig_filename != entry.filename:  # 0x808: sizes behind, UTF-8 names
-            raise BundleError(f"{_shown(entry.filename)} is not stored plainly.", code="bundle-zip")
+            raise BundleError(f"{shown(entry.filename)} is not stored plainly.", code="bundle-zip")
     return {entry.filename: entry for entry in entries}
 
 
@@ -269,7 +269,7 @@ def _read_entry(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], n
 def _check_parts(archive: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo], manifest: Manifest) -> dict[str, BundleError]:
     """What is wrong with the parts the manifest lists, by name. Anything it does not list is refused at once."""
     if added := sorted(entries.keys() - {MANIFEST, SIGNATURE} - {part.name for part in manifest.parts}):
-        names = ", ".join(_shown(name) for name in added[:5])
+        names = ", ".join(shown(name) for name in added[:5])
         raise BundleError(f"{names} was added: the signed manifest does not list it.", code="bundle-added")
     homes = {part.sha256: part.name for part in manifest.parts}
     problems = {}
@@ -292,8 +292,3 @@ def _digest(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> str:
     except _UNREADABLE:
         return ""
     return digest.hexdigest()
-
-
-def _shown(name: str) -> str:
-    """A name from an untrusted directory, safe to print."""
-    return ascii(name)[1:-1][:80]

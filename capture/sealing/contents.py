@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from capture.sealing.records import check
+from capture.sealing.records import check, shown
 
 VERSION = 1
 MANIFEST, SIGNATURE, REQUEST_PART = "bundle.json", "bundle.sig", "request.json.age"
@@ -126,7 +126,7 @@ class SealedPhoto:
     sent_anyway: bool
 
     def __post_init__(self) -> None:
-        check(min(self.width, self.height, self.size) > 0, f"{ascii(self.part)[:80]} has no size.")
+        check(min(self.width, self.height, self.size) > 0, f"{shown(self.part)} has no size.")
         check(bool(_SHA256.fullmatch(self.sha256)), "The SHA-256 of a photo is not 64 hexadecimal digits.")
         taken = self.taken_at is None or _TAKEN_AT.fullmatch(self.taken_at)
         check(bool(taken), "The time a photo was taken is malformed.")
@@ -178,9 +178,9 @@ def _check_photo_names(names: list[str]) -> None:
     for number, name in enumerate(names, 1):
         view = name.removeprefix(f"photos/{number:02}-").removesuffix(".jpg.age")
         right = len(view) <= 40 and _VIEW.fullmatch(view) and name == photo_part_name(number, view)
-        check(bool(right), f"{ascii(name)[:80]} is not the name of photo {number}.")
+        check(bool(right), f"{shown(name)} is not the name of photo {number}.")
 
 
 def _slug(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    plain = re.sub("[^ -~]", "", unicodedata.normalize("NFKD", text)).lower()
     return re.sub("[^a-z0-9]+", "-", plain)[:60].strip("-") or "photo"

