@@ -1,6 +1,6 @@
 // @ts-check
 // The page of one photo: shows the picked photo back at once, sends it meanwhile, and goes on when the patient is content.
-// All sentences stand in the template, as data attributes of the form.
+// Every sentence stands in the template, most as data attributes of the form.
 import { upload } from "./upload.js";
 
 /** @import { Arrival } from "./upload.js" */
@@ -19,225 +19,249 @@ function part(id, kind) {
   return found;
 }
 
-/** @param {HTMLFormElement} form */
-export function enhancePhotoPage(form) {
-  const look = part("look", HTMLElement);
-  const guide = part("guide", HTMLElement);
-  const heading = part("look-heading", HTMLElement);
-  const preview = part("preview", HTMLElement);
-  const hints = part("hints", HTMLElement);
-  const bar = part("bar", HTMLProgressElement);
-  const percent = part("percent", HTMLElement);
-  const spoken = part("spoken", HTMLElement);
-  const use = part("use", HTMLButtonElement);
-  const again = part("again", HTMLButtonElement);
-  const inputs = [part("camera", HTMLInputElement), part("photo", HTMLInputElement)];
-  const title = document.title.replace(/^Error: /, "");
-  const words = form.dataset;
-  /** @type {Arrival | undefined} */
-  let arrival;
-  let agreed = false;
-  let sending = false;
-  let source = inputs[0];
-  let stop = () => {};
+/** @returns {string} 32 hexadecimal digits */
+function newId() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
 
-  form.classList.add("app-enhanced");
-  for (const input of inputs) {
-    const label = input.labels?.[0];
-    label?.classList.add("nhsuk-button", ...(input.id === "camera" ? [] : ["nhsuk-button--secondary"]));
-    input.addEventListener("change", () => {
-      const file = input.files?.[0];
-      source = input;
-      if (file) {
-        pick(file);
+export class PhotoPage {
+  inputs = [part("camera", HTMLInputElement), part("photo", HTMLInputElement)];
+  source = this.inputs[0]; // the one used last
+  guide = part("guide", HTMLElement);
+  error = part("photo-error", HTMLElement);
+  look = part("look", HTMLElement);
+  preview = part("preview", HTMLElement);
+  noPreview = part("no-preview", HTMLElement);
+  clear = part("clear", HTMLElement);
+  hints = part("hints", HTMLElement);
+  bar = part("bar", HTMLProgressElement);
+  progress = part("progress", HTMLElement);
+  spoken = part("spoken", HTMLElement);
+  use = part("use", HTMLButtonElement);
+  again = part("again", HTMLButtonElement);
+  title = document.title.replace(/^Error: /, "");
+  /** @type {Arrival | undefined} */
+  arrival;
+  agreed = false;
+  sending = false;
+  stop = () => {};
+
+  /** @param {HTMLFormElement} form */
+  constructor(form) {
+    this.form = form;
+    this.words = form.dataset;
+    form.classList.add("app-enhanced");
+    for (const input of this.inputs) {
+      const rank = input.id === "camera" ? [] : ["nhsuk-button--secondary"];
+      input.labels?.[0].classList.add("nhsuk-button", ...rank);
+      input.addEventListener("change", () => this.picked(input));
+    }
+    this.use.addEventListener("click", () => {
+      this.agreed = true;
+      this.busy(!this.arrival);
+      this.goOn();
+    });
+    this.again.addEventListener("click", () => {
+      this.reset();
+      this.source.focus();
+      this.source.click();
+    });
+    addEventListener("beforeunload", (event) => {
+      if (this.sending) {
+        event.preventDefault();
       }
     });
   }
-  use.addEventListener("click", () => {
-    agreed = true;
-    goOn();
-    busy(!arrival);
-  });
-  again.addEventListener("click", () => {
-    reset();
-    source.focus();
-    source.click();
-  });
-  addEventListener("beforeunload", (event) => {
-    if (sending) {
-      event.preventDefault();
-    }
-  });
 
-  /** @param {File} file */
-  function pick(file) {
-    clearRefusal();
-    const empty = file.size === 0;
-    if (empty || file.size > Number(words.maxBytes) || (file.type && !file.type.startsWith("image/"))) {
-      refuse((empty ? words.empty : file.size > Number(words.maxBytes) ? words.large : words.kind) ?? "");
+  /** @param {HTMLInputElement} input */
+  picked(input) {
+    const file = input.files?.[0];
+    this.source = input;
+    this.clearRefusal();
+    if (!file) {
       return;
     }
-    arrival = undefined;
-    agreed = false;
-    show(file);
-    const body = new FormData();
-    for (const name of ["csrf_token", "photo_id"]) {
-      body.set(name, field(name).value);
+    const problem = this.problem(file);
+    if (problem) {
+      this.refuse(problem);
+      return;
     }
-    body.set("photo", file);
-    sending = true;
-    stop = upload(form.action, body, { sending: progress, waiting, arrived, refused: refuse });
+    this.show(file);
+    this.send(file);
+  }
+
+  /**
+   * @param {File} file
+   * @returns {string | undefined} what can be told without the server
+   */
+  problem(file) {
+    if (file.size === 0) {
+      return this.words.empty;
+    }
+    if (file.size > Number(this.words.maxBytes)) {
+      return this.words.large;
+    }
+    return file.type && !file.type.startsWith("image/") ? this.words.kind : undefined;
   }
 
   /** @param {File} file */
-  function show(file) {
+  show(file) {
     const image = new Image();
     image.className = "app-preview";
-    image.alt = words.alt ?? "";
+    image.alt = this.words.alt ?? "";
     image.addEventListener("error", () => {
       image.remove();
-      part("no-preview", HTMLElement).hidden = false;
+      this.clear.hidden = true;
+      this.noPreview.hidden = false;
     });
     image.src = URL.createObjectURL(file);
-    preview.replaceChildren(image);
-    busy(false);
-    guide.hidden = form.hidden = true;
-    look.hidden = false;
-    progress(0);
-    heading.focus();
+    this.preview.replaceChildren(image);
+    this.guide.hidden = this.form.hidden = true;
+    this.look.hidden = false;
+    this.busy(false);
+    part("look-heading", HTMLElement).focus();
   }
 
-  /** Back to the guidance, with a new photo id: what was on its way is stopped, what has arrived is replaced. */
-  function reset() {
-    stop();
-    sending = false;
-    const image = preview.querySelector("img");
-    if (image) {
-      URL.revokeObjectURL(image.src);
+  /** @param {File} file */
+  send(file) {
+    const body = new FormData();
+    for (const name of ["csrf_token", "photo_id"]) {
+      body.set(name, this.field(name).value);
     }
-    preview.replaceChildren();
-    hints.replaceChildren();
-    part("no-preview", HTMLElement).hidden = true;
-    for (const input of inputs) {
+    body.set("photo", file);
+    this.sending = true;
+    this.tell(0);
+    this.stop = upload(this.form.action, body, {
+      sending: (percent) => this.tell(percent),
+      waiting: (offline) => this.tell(0, offline ? this.words.offline : this.words.busy),
+      arrived: (arrival) => this.arrived(arrival),
+      refused: (sentence, status) =>
+        this.refuse(sentence || (status === 413 ? this.words.large : undefined) || this.words.failed),
+    });
+  }
+
+  /** @param {Arrival} arrival */
+  arrived(arrival) {
+    this.arrival = arrival;
+    this.sending = false;
+    this.busy(false);
+    this.tell(100, arrival.message);
+    if (arrival.hints.length > 0) {
+      this.agreed = false; // it was given before this was known
+      this.warn(arrival.hints.map(({ sentence }) => sentence));
+    }
+    this.goOn();
+  }
+
+  /** @param {string[]} sentences - what the quality check found */
+  warn(sentences) {
+    this.clear.hidden = true;
+    this.hints.append(part("hint-box", HTMLTemplateElement).content.cloneNode(true));
+    for (const sentence of sentences) {
+      const line = document.createElement("p");
+      line.textContent = sentence;
+      this.hints.querySelector("[data-hints]")?.append(line);
+    }
+    this.use.textContent = this.words.anyway ?? "";
+    this.prefer(this.again);
+  }
+
+  goOn() {
+    if (this.agreed && this.arrival) {
+      location.assign(this.arrival.next);
+    }
+  }
+
+  /** Back to the guidance, with a new photo id: what was on its way is stopped, what has arrived will be replaced. */
+  reset() {
+    this.stop();
+    this.arrival = undefined;
+    this.agreed = this.sending = false;
+    URL.revokeObjectURL(this.preview.querySelector("img")?.src ?? "");
+    this.preview.replaceChildren();
+    this.hints.replaceChildren();
+    this.noPreview.hidden = true;
+    this.clear.hidden = false;
+    this.prefer(this.use);
+    for (const input of this.inputs) {
       input.value = "";
     }
-    field("photo_id").value = newId();
-    guide.hidden = form.hidden = false;
-    look.hidden = true;
+    this.field("photo_id").value = newId();
+    this.guide.hidden = this.form.hidden = false;
+    this.look.hidden = true;
   }
 
-  /** @param {string} name */
-  function field(name) {
-    return /** @type {HTMLInputElement} */ (form.elements.namedItem(name));
-  }
-
-  /** @param {number} done - percent */
-  function progress(done) {
-    bar.value = done;
-    percent.textContent = (words.sending ?? "").replace("{}", String(done));
-    if (done % 25 === 0) {
-      say(percent.textContent);
+  /** @param {string} [sentence] */
+  refuse(sentence = "") {
+    this.reset();
+    part("maincontent", HTMLElement).prepend(part("refusal", HTMLTemplateElement).content.cloneNode(true));
+    const summary = document.querySelector(".nhsuk-error-summary");
+    const link = summary?.querySelector("a");
+    if (!(summary instanceof HTMLElement && link)) {
+      return;
     }
+    link.textContent = part("photo-sentence", HTMLElement).textContent = sentence;
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      this.inputs[0].focus();
+    });
+    this.mark(true);
+    summary.tabIndex = -1;
+    summary.focus();
   }
 
-  /**
-   * @param {number} seconds
-   * @param {boolean} offline
-   */
-  function waiting(seconds, offline) {
-    percent.textContent = ((offline ? words.offline : words.busy) ?? "").replace("{}", String(seconds));
-    say(percent.textContent);
-  }
-
-  /** @param {Arrival} answer */
-  function arrived(answer) {
-    arrival = answer;
-    sending = false;
-    bar.value = 100;
-    percent.textContent = answer.message;
-    busy(false);
-    if (answer.hints.length) {
-      agreed = false; // the patient agreed before knowing
-      hints.append(part("hint-box", HTMLTemplateElement).content.cloneNode(true));
-      for (const { sentence } of answer.hints) {
-        const line = document.createElement("p");
-        line.textContent = sentence;
-        hints.querySelector("[data-hints]")?.append(line);
-      }
-      use.textContent = words.anyway ?? "";
-    } else {
-      say(answer.message);
-    }
-    goOn();
-  }
-
-  function goOn() {
-    if (agreed && arrival) {
-      location.assign(arrival.next);
-    }
-  }
-
-  /**
-   * @param {string} sentence
-   * @param {number} [status]
-   */
-  function refuse(sentence, status) {
-    reset();
-    const text = sentence || (status === 413 ? words.large : words.failed) || "";
-    const summary = part("refusal", HTMLTemplateElement).content.cloneNode(true);
-    part("maincontent", HTMLElement).prepend(summary);
-    const box = document.querySelector(".nhsuk-error-summary");
-    const link = box?.querySelector("a");
-    if (link) {
-      link.textContent = text;
-      link.addEventListener("click", (event) => {
-        event.preventDefault();
-        inputs[0].focus();
-      });
-    }
-    part("photo-error", HTMLElement).hidden = false;
-    part("photo-sentence", HTMLElement).textContent = text;
-    part("pick", HTMLElement).classList.add("nhsuk-form-group--error");
-    for (const input of inputs) {
-      input.setAttribute("aria-describedby", "photo-error");
-    }
-    document.title = `Error: ${title}`;
-    if (box instanceof HTMLElement) {
-      box.tabIndex = -1;
-      box.focus();
-    }
-  }
-
-  function clearRefusal() {
+  clearRefusal() {
     document.querySelector(".nhsuk-error-summary")?.remove();
-    part("photo-error", HTMLElement).hidden = true;
-    part("pick", HTMLElement).classList.remove("nhsuk-form-group--error");
-    for (const input of inputs) {
-      input.removeAttribute("aria-describedby");
+    this.mark(false);
+  }
+
+  /** @param {boolean} wrong - whether the field shows a problem */
+  mark(wrong) {
+    document.title = wrong ? `Error: ${this.title}` : this.title;
+    this.error.hidden = !wrong;
+    part("pick", HTMLElement).classList.toggle("nhsuk-form-group--error", wrong);
+    for (const input of this.inputs) {
+      if (wrong) {
+        input.setAttribute("aria-describedby", this.error.id);
+      } else {
+        input.removeAttribute("aria-describedby");
+      }
     }
-    document.title = title;
+  }
+
+  /**
+   * Say how far it is: each step on the page, every quarter to a screen reader.
+   * @param {number} percent
+   * @param {string} [sentence] in place of the usual one
+   */
+  tell(percent, sentence) {
+    const usual = percent === 100 ? this.words.checking : this.words.sending?.replace("{}", String(percent));
+    this.bar.value = percent;
+    this.progress.textContent = sentence ?? usual ?? "";
+    if (percent % 25 === 0 && this.spoken.textContent !== this.progress.textContent) {
+      this.spoken.textContent = this.progress.textContent;
+    }
   }
 
   /**
    * The button keeps the focus while it waits, so it is never disabled.
    * @param {boolean} on
    */
-  function busy(on) {
-    use.setAttribute("aria-disabled", String(on));
-    use.textContent = (on ? words.wait : words.use) ?? "";
+  busy(on) {
+    this.use.setAttribute("aria-disabled", String(on));
+    this.use.textContent = (on ? this.words.wait : this.words.use) ?? "";
   }
 
-  /** @param {string} sentence - for screen readers */
-  function say(sentence) {
-    if (spoken.textContent !== sentence) {
-      spoken.textContent = sentence;
+  /** @param {HTMLButtonElement} button - the one to stand out */
+  prefer(button) {
+    for (const each of [this.use, this.again]) {
+      each.classList.toggle("nhsuk-button--secondary", each !== button);
     }
   }
-}
 
-/** @returns {string} 32 hexadecimal digits */
-function newId() {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) =>
-    byte.toString(16).padStart(2, "0"),
-  ).join("");
+  /** @param {string} name */
+  field(name) {
+    return /** @type {HTMLInputElement} */ (this.form.elements.namedItem(name));
+  }
 }

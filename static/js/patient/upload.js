@@ -9,8 +9,8 @@
 /**
  * What the page is told. `sentence` is the server's own, or empty where it gave none.
  * @typedef {object} Listener
- * @property {(percent: number) => void} sending
- * @property {(seconds: number, offline: boolean) => void} waiting - trying again in so many seconds
+ * @property {(percent: number) => void} sending - 100 when every byte has left and the server is at work
+ * @property {(offline: boolean) => void} waiting - about to try again
  * @property {(arrival: Arrival) => void} arrived
  * @property {(sentence: string, status: number) => void} refused
  */
@@ -49,7 +49,7 @@ export function upload(url, body, listener) {
     current.setRequestHeader("Accept", "application/json");
     current.upload.addEventListener("progress", (event) => {
       watch();
-      listener.sending(event.lengthComputable ? Math.floor((99 * event.loaded) / event.total) : 0);
+      listener.sending(event.lengthComputable ? Math.floor((100 * event.loaded) / event.total) : 0);
     });
     current.addEventListener("loadend", () => {
       clearTimeout(timer);
@@ -81,7 +81,7 @@ export function upload(url, body, listener) {
   function wait(asked, offline) {
     tries += 1;
     const seconds = Math.max(asked, Math.min(LONGEST_WAIT, 2 ** (tries - 1)));
-    listener.waiting(seconds, offline);
+    listener.waiting(offline);
     timer = setTimeout(send, 1000 * (seconds + Math.random()));
     if (offline) {
       addEventListener("online", send);
