@@ -16,7 +16,8 @@
  */
 
 const STALL = 60_000; // milliseconds with no byte moving, after which a try is given up
-const LONGEST_WAIT = 30; // seconds
+const LONGEST_WAIT = 30; // seconds, of our own choice
+const PATIENCE = 120; // seconds, of the server's
 const AGAIN = new Set([0, 408, 429, 500, 502, 503, 504, 507]);
 const SERVER_TRIES = 8; // answers of these kinds in a row; a lost connection is tried for ever
 
@@ -64,11 +65,13 @@ export function upload(url, body, listener) {
   /** @param {XMLHttpRequest} done */
   function settle(done) {
     const answer = parse(done.responseText);
+    const asked = Number(done.getResponseHeader("Retry-After"));
+    const spent = done.status === 429 && !asked; // a quota, which no waiting gives back
     answers = done.status ? answers + 1 : 0;
     if (done.status === 201 && answer?.next) {
       listener.arrived(answer);
-    } else if (AGAIN.has(done.status) && answers < SERVER_TRIES) {
-      wait(Number(done.getResponseHeader("Retry-After")) || 0, done.status === 0);
+    } else if (AGAIN.has(done.status) && answers < SERVER_TRIES && asked <= PATIENCE && !spent) {
+      wait(asked || 0, done.status === 0);
     } else {
       listener.refused(answer?.error?.sentence ?? "", done.status);
     }
