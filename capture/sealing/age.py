@@ -28,7 +28,8 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from capture.errors import AgeError
+from capture.errors import AgeError, Unavailable
+from capture.sealing.armor import from_armor, is_armored, to_armor
 from capture.sealing.keys import Identity, Recipient
 
 CHUNK = 64 * 1024
@@ -42,7 +43,6 @@ _ENCAPSULATED = 1120  # 1,088 bytes for ML-KEM, then 32 for X25519
 _VERSION_LINE = b"age-encryption.org/v1\n"
 _ARGUMENTS = re.compile(rb"-> ([!-~]+(?: [!-~]+)*)\n")
 _MAC_LINE = re.compile(rb"--- ([A-Za-z0-9+/]{43})\n")
-_BEGIN, _END = b"-----BEGIN AGE ENCRYPTED FILE-----", b"-----END AGE ENCRYPTED FILE-----"
 _HPKE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 _HPKE_INFO = b"age-encryption.org/mlkem768x25519"
 
@@ -70,10 +70,10 @@ def seal(plaintext: bytes, recipients: Iterable[Recipient]) -> bytes:
 
 
 def seal_stream(source: IO[bytes], target: IO[bytes], recipients: Iterable[Recipient]) -> None:
-    """Seal `source` to its end into `target`, 64 KiB at a time."""
+    """Seal `source` to its end into `target`, 64 KiB at a time. Raises Unavailable where there is no recipient."""
     keys = list(recipients)
     if not keys:
-        raise ValueError("a file sealed to no recipient could never be opened")
+        raise Unavailable("There is no key to seal to, so nothing can be taken at the moment. Try again later.")
     file_key = os.urandom(16)
     _write(source, target, file_key, [_wrap_hybrid(file_key, key) for key in keys])
 
@@ -126,7 +126,7 @@ def seal_with_passphrase(plaintext: bytes, passphrase: str, *, log_n: int = 18, 
 
 def open_with_passphrase(data: bytes, passphrase: str) -> bytes:
     """The plaintext of an age file, armored or binary, sealed with a passphrase."""
-    binary = from_armor(data) if data.lstrip().startswith(b"-----") else data
+    binary = from_armor(data) if is_armored(data) else data
     target = io.BytesIO()
     open_with(io.BytesIO(binary), target, lambda stanzas: _unwrap_scrypt(stanzas, passphrase))
     return target.getvalue()
@@ -134,31 +134,7 @@ def open_with_passphrase(data: bytes, passphrase: str) -> bytes:
 
 def is_age(data: bytes) -> bool:
     """Whether these bytes set out to be an age file, armored or binary."""
-    return data.startswith(b"age-encryption.org/") or data.lstrip().startswith(_BEGIN)
-
-
-def to_armor(data: bytes) -> bytes:
-    """The strict PEM form of an age file (RFC 7468, figure 3), ending in a newline."""
-    lines = [base64.b64encode(data[i : i + 48]) for i in range(0, len(data), 48)]
-    return b"\n".join([_BEGIN, *lines, _END, b""])
-
-
-def from_armor(text: bytes) -> bytes:
-    """The age file inside its armor. Only white space may surround it; lines end in LF or CRLF."""
-    lines = text.strip(b" \t\r\n").replace(b"\r\n", b"\n").split(b"\n")
-    if lines[0] != _BEGIN or lines[-1] != _END:
-        _refuse("age-armor", "The BEGIN or END line of this armored age file is not right.")
-    lines = lines[1:-1]
-    if any(len(line) != 64 for line in lines[:-1]) or (lines and not 0 < len(lines[-1]) <= 64):
-        _refuse("age-armor", "The lines of this armored age file are not 64 characters long.")
-    joined = b"".join(lines)
-    try:
-        data = base64.b64decode(joined, validate=True)
-    except binascii.Error:
-        data = b""
-    if base64.b64encode(data) != joined:
-        _refuse("age-armor", "This armored age file is not in canonical base64.")
-    return data
+    return data.startswith(b"age-encryption.org/") or is_armored(data)
 
 
 def _refuse(code: str, sentence: str) -> NoReturn:

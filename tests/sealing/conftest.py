@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.needs import program
 
 HERE = Path(__file__).parent
+
+settings.register_profile("sealing", deadline=None)  # the first example pays for what is cached
+settings.load_profile("sealing")
 
 NodeCommand = list[str]
 NodeRun = Callable[..., Any]

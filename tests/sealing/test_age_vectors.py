@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from capture.errors import AgeError
-from capture.sealing.age import HYBRID, SCRYPT, Stanza, from_armor, open_stream, open_with, open_with_passphrase, to_armor
+from capture.sealing.age import HYBRID, SCRYPT, Stanza, open_stream, open_with, open_with_passphrase
+from capture.sealing.armor import from_armor, to_armor
 from capture.sealing.keys import Identity
 
 from .conftest import NodeRun

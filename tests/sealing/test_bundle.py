@@ -22,6 +22,7 @@ from capture.sealing.keys import Identity, SigningKey
 from capture.sealing.records import from_json, to_json
 
 from .builders import AT, Made, make_bundle, make_photo, make_request, rezip, unzip
+from .conftest import NodeRun
 
 Files = dict[str, bytes]
 PHOTO = "photos/02-close-up.jpg.age"
@@ -396,6 +397,15 @@ def test_file_names_keep_to_plain_characters(side: str, site: str, name: str) ->
     made = make_bundle(request=lambda request: replace(request, side=side, site=site))
     with open_bundle(io.BytesIO(made.zip()), [made.identity], made.key.verifying_key) as opened:
         assert saved_as(opened) == name
+
+
+def test_the_page_saves_under_the_same_names(node: NodeRun) -> None:
+    """A photo has one name, whether the browser saves it or the command line does."""
+    for side, site in (("left", "forearm"), ("", "皮膚"), ("", "a\tb/c"), ("right", "Cöccyx ½ ﬁn" * 9), ("", "x" * 59 + " y")):
+        request = make_request([make_photo(1, "context", b"1"), make_photo(2, "close-up", b"2")], side=side, site=site)
+        asked = {"side": side, "site": site, "submitted_at": "2026-11-22T10:15:00Z"}
+        answer = node("names.mjs", request=asked, view="close-up", number=2, total=2)
+        assert answer == request.file_name(request.photos[1])
 
 
 def test_request_round_trips(made: Made) -> None:

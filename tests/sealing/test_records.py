@@ -93,6 +93,13 @@ def test_wrong_values_are_told_by_their_place(change: dict[str, object], reason:
     assert refused.value.code == "bundle-format"
 
 
+def test_whole_numbers_are_numbers() -> None:
+    """Other writers spell 1.0 as 1; it is the same number."""
+    data = json.dumps({**json.loads(to_json(RECORD)), "number": 1}).encode()
+    number = from_json(Record, data, "record").number
+    assert (number, type(number)) == (1.0, float)
+
+
 def test_missing_values_are_told_by_name() -> None:
     """Nothing has a default: what is missing is named."""
     with pytest.raises(BundleError, match="record lacks maybe, whole"):
