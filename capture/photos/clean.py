@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.ImageCms import ImageCmsProfile, createProfile
 
 from capture.errors import PhotoRefused
-from capture.photos import colour, containers, jpeg
+from capture.photos import colour, containers, jpeg, planes, turbo
 from capture.photos.decode import decode
 from capture.photos.found import Found
 from capture.photos.heif import heif
@@ -23,22 +23,25 @@ from capture.photos.sniff import sniff
 
 MAX_BYTES = 64 << 20
 PREVIEW_SIDE, PREVIEW_BYTES = 640, 60_000
+SMALL_SIDE = 400  # pixels at least on the long side of what quality is measured on, if the photo has them
+_TOO_MANY_BYTES = "it had more bytes than the preset"
 
 
 @dataclass
 class Made:
-    """The clean JPEG, its upright size in pixels, and how it was made."""
+    """The clean JPEG, its upright size in pixels, its colour space, why it is not lossless, and itself at about 1:8."""
 
     jpeg: bytes
     size: tuple[int, int]
     space: str
     why: str
+    small: Image.Image | None = None
 
 
-def clean(untrusted_bytes: bytes | bytearray | memoryview, preset: Preset) -> CleanPhoto:
-    """Clean one photo within `preset`. Raises PhotoRefused and nothing else."""
+def clean(untrusted_bytes: bytes | bytearray | memoryview, preset: Preset, *, hashes: bool = True) -> CleanPhoto:
+    """Clean one photo within `preset`. Raises PhotoRefused and nothing else. `hashes` may be left to the caller."""
     try:
-        return _clean(bytes(untrusted_bytes), preset)
+        return _clean(bytes(untrusted_bytes), preset, hashes=hashes)
     except PhotoRefused:
         raise
     except MemoryError:
@@ -47,12 +50,12 @@ def clean(untrusted_bytes: bytes | bytearray | memoryview, preset: Preset) -> Cl
         raise refused("damaged") from error
 
 
-def _clean(data: bytes, preset: Preset) -> CleanPhoto:
+def _clean(data: bytes, preset: Preset, *, hashes: bool) -> CleanPhoto:
     kind = sniff(data)
     if len(data) > MAX_BYTES:
         raise refused("too-many-bytes")
     found, made = _jpeg(data, preset) if kind == "jpeg" else _other(kind, data, preset)
-    small = _small(made)
+    small = made.small or _small(made)
     width, height = made.size
     return CleanPhoto(
         jpeg=made.jpeg,
@@ -68,21 +71,71 @@ def _clean(data: bytes, preset: Preset) -> CleanPhoto:
             removed=tuple(Removed(name, count) for name, count in sorted(found.removed.items()) if count),
             taken_at=found.taken_at,
             quality=measure(small, width, height),
-            sha256_before=hashlib.sha256(data).hexdigest(),
-            sha256_after=hashlib.sha256(made.jpeg).hexdigest(),
+            sha256_before=hashlib.sha256(data).hexdigest() if hashes else "",
+            sha256_after=hashlib.sha256(made.jpeg).hexdigest() if hashes else "",
         ),
     )
 
 
 def _jpeg(data: bytes, preset: Preset) -> tuple[Found, Made]:
-    found, _header = jpeg.look(data)
-    return found, _encoded("jpeg", found, preset, "the library for lossless cleaning (libturbojpeg) is not installed")
+    """Re-coded from its coefficients where that is exact and fits; else decoded and encoded once."""
+    found, header = jpeg.look(data)
+    library = turbo.load()
+    if library is None:
+        return found, _encoded("jpeg", found, preset, "libturbojpeg is not installed")
+    space = _space(found, header)
+    if space is None or header.luma is None or (header.luma == (4, 1) and found.orientation >= 5):
+        is_cmyk, size = len(header.sampling) == 4, (header.width, header.height)
+        found.picture = turbo.strictly(lambda data: library.check(data, size, is_cmyk=is_cmyk), found.picture)
+        return found, _encoded("jpeg", found, preset, "its colours are stored in another way")
+    profile = colour.DISPLAY_P3 if space == "display-p3" else b""
+    why = _inexact(header, found, preset)
+    if not why:
+        made = _recoded(library, found, header, space)
+        if len(made.jpeg) <= preset.max_bytes:
+            return found, made
+        why = _TOO_MANY_BYTES
+    raster = planes.decoded(library, header, found.picture, found.orientation)
+    encoded, size = fit(raster, preset.max_bytes - jpeg.overhead(profile), preset.max_side)
+    return found, Made(jpeg.finish(encoded, profile), size, space, why)
+
+
+def _space(found: Found, header: jpeg.Header) -> str | None:
+    """The colour space that the picture can stay in; None if its profile asks for conversion."""
+    if not found.profile or (len(header.sampling) == 1 and found.profile[16:20] != b"GRAY"):
+        return "srgb"
+    return colour.recognise(found.profile)
+
+
+def _inexact(header: jpeg.Header, found: Found, preset: Preset) -> str:
+    """Why the coefficients cannot stay as they are; empty if they can."""
+    copies = 1 if found.orientation == 1 else 2
+    if preset.max_side and max(header.width, header.height) > preset.max_side:
+        return "it was wider or higher than the preset"
+    if len(found.picture) > preset.max_bytes * 1.15:  # so many that no other Huffman code would help
+        return _TOO_MANY_BYTES
+    if not header.is_whole(found.orientation):
+        return "it was turned, and its edges cut through blocks of pixels"
+    if copies * planes.coefficient_bytes(header) + 2 * len(found.picture) > planes.ROOM:
+        return "it has more pixels than can be turned at once"
+    return ""
+
+
+def _recoded(library: turbo.TurboJpeg, found: Found, header: jpeg.Header, space: str) -> Made:
+    """Lossless: the source's own coefficients, upright."""
+    size, turned = (header.width, header.height), found.orientation >= 5
+    is_large = max(size) >= 8 * SMALL_SIDE
+    encoded, averages = turbo.strictly(lambda data: library.recode(data, found.orientation, wants_averages=is_large), found.picture)
+    size = size[::-1] if turned else size
+    small = planes.averaged(header, averages, size, turned=turned) if is_large else None
+    profile = colour.DISPLAY_P3 if space == "display-p3" else b""
+    return Made(jpeg.finish(encoded, profile), size, space, "", small)
 
 
 def _other(kind: str, data: bytes, preset: Preset) -> tuple[Found, Made]:
     look = {"png": containers.png, "webp": containers.webp, "heic": heif, "avif": heif}[kind]
     found = look(data)
-    return found, _encoded(kind, found, preset, f"was {kind.upper()}, not JPEG")
+    return found, _encoded(kind, found, preset, f"it was {kind.upper()}, not JPEG")
 
 
 def _encoded(kind: str, found: Found, preset: Preset, why: str) -> Made:
@@ -90,14 +143,14 @@ def _encoded(kind: str, found: Found, preset: Preset, why: str) -> Made:
     im, space = decode(kind, found)
     raster = PillowRaster(im, "4:2:0" if kind == "heic" else "4:4:4")
     profile = colour.DISPLAY_P3 if space == "display-p3" else b""
-    encoded, size = fit(raster, preset.max_bytes - len(profile) - 32, preset.max_side)
+    encoded, size = fit(raster, preset.max_bytes - jpeg.overhead(profile), preset.max_side)
     return Made(jpeg.finish(encoded, profile), size, space, why)
 
 
 def _small(made: Made) -> Image.Image:
     """The picture at 1:8, or at least about 400 pixels long, through the decoder's own scaling."""
     longest = max(made.size)
-    scale = next((scale for scale in (8, 4, 2) if longest // scale >= 400), 1)
+    scale = next((scale for scale in (8, 4, 2) if longest // scale >= SMALL_SIDE), 1)
     im = Image.open(io.BytesIO(made.jpeg), formats=["JPEG"])
     im.draft(im.mode, (made.size[0] // scale, made.size[1] // scale))
     im.load()

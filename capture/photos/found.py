@@ -1,11 +1,13 @@
 """What is known of a file before its picture is decoded, whatever the container."""
 
+import re
 from collections import Counter
 from dataclasses import dataclass, field
 
 from capture.photos.exif import Exif
 from capture.photos.refusals import refused
 
+_PICTURE = re.compile(rb"\xff\xd8\xff[\xdb\xe0-\xef\xfe]")
 MAX_SIDE = 65_500  # what a JPEG can hold
 
 
@@ -35,7 +37,7 @@ class Found:
         if not rest.strip(b"\0"):
             return
         self.removed["video"] += rest.count(b"ftypmp4") + rest.count(b"ftypisom") + rest.count(b"ftypqt")
-        self.removed["further picture"] += rest.count(b"\xff\xd8\xff\xe0") + rest.count(b"\xff\xd8\xff\xe1")
+        self.removed["further picture"] += len(_PICTURE.findall(rest))
         self.removed["data after the picture"] += not (self.removed["video"] or self.removed["further picture"])
 
 

@@ -11,6 +11,7 @@ from capture.photos import exif
 from capture.photos.colour import check_size
 from capture.photos.found import Found, check_pixels
 from capture.photos.refusals import refused
+from capture.photos.turbo import SAMPLINGS
 
 MAX_SEGMENTS = 2_000
 MAX_SCANS = 100
@@ -23,7 +24,7 @@ SOI, EOI, SOS, DQT, DHT, DAC, DRI, COM, APP0, APP1, APP2, APP13, APP14 = (
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # sequential and progressive, by Huffman or arithmetic code
 _RARE = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xDC, 0xDE, 0xDF}  # lossless, hierarchical, DNL
 # In entropy-coded data FF is followed by 00, a restart marker or a fill byte; anything else ends it.
-END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+_END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
 
 JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"  # version 1.1, square pixels, no thumbnail
 _ICC = b"ICC_PROFILE\0"
@@ -33,7 +34,8 @@ _ICC = b"ICC_PROFILE\0"
 class Header:
     """What the walk found. `sampling` is the (horizontal, vertical) factor of each component; offsets are in bytes.
 
-    `kept` are the ranges that make the picture: tables, frame, scans. `end` is the offset after EOI.
+    `kept` are the ranges that make the picture: tables, frame, scans. `end` is the offset after EOI. `averages` is the
+    quantiser of the DC coefficient by table, `tables` the table of each component.
     """
 
     width: int = 0
@@ -47,6 +49,21 @@ class Header:
     segments: list[tuple[int, int, int]] = field(default_factory=list)
     kept: list[tuple[int, int]] = field(default_factory=list)
     end: int = 0
+    averages: dict[int, int] = field(default_factory=dict)
+    tables: bytes = b""
+
+    @property
+    def luma(self) -> tuple[int, ...] | None:
+        """The sampling in the terms of `turbo.SAMPLINGS`: luma's factors, () for grey, None for what it cannot name."""
+        if len(self.sampling) == 1:
+            return ()
+        known = self.is_ycc and self.sampling[1:] == ((1, 1), (1, 1)) and self.sampling[0] in SAMPLINGS
+        return self.sampling[0] if known else None
+
+    def is_whole(self, orientation: int) -> bool:
+        """Whether undoing `orientation` moves no edge that cuts through an MCU (transupp.c, jtransform_perfect_transform)."""
+        across, down = self.mcu
+        return not ((orientation in {2, 3, 7, 8} and self.width % across) or (orientation in {3, 4, 6, 7} and self.height % down))
 
     @property
     def mcu(self) -> tuple[int, int]:
@@ -103,13 +120,15 @@ def _segment(header: Header, data: bytes, marker: int, at: int, end: int) -> int
         header.adobe = data[at + 15]
     elif marker == APP0 and data[at + 4 : at + 9] == b"JFIF\0":
         header.has_jfif = True
+    elif marker == DQT:
+        _quantisers(header, data[at + 4 : end])
     elif marker == SOS:
         if not header.frame:
             raise refused("damaged")
         header.scans += 1
         if header.scans > MAX_SCANS:
             raise refused("too-complex")
-        found = END_OF_SCAN.search(data, end)
+        found = _END_OF_SCAN.search(data, end)
         if not found:
             raise refused("truncated")
         end = found.start()
@@ -131,7 +150,16 @@ def _frame(header: Header, marker: int, body: bytes) -> None:
         raise refused("damaged")
     check_pixels(width, height, MAX_PIXELS)
     header.width, header.height, header.frame, header.sampling = width, height, marker, sampling
-    header.ids = body[6::3]
+    header.ids, header.tables = body[6::3], body[8::3]
+
+
+def _quantisers(header: Header, body: bytes) -> None:
+    """Note the first number of each table (T.81 B.2.4.1): it scales the block averages."""
+    at = 0
+    while at < len(body):
+        width = 2 if body[at] >> 4 else 1
+        header.averages[body[at] & 15] = int.from_bytes(body[at + 1 : at + 1 + width], "big")
+        at += 1 + 64 * width
 
 
 def look(data: bytes) -> tuple[Found, Header]:
@@ -146,7 +174,8 @@ def look(data: bytes) -> tuple[Found, Header]:
         check_size(sum(map(len, profiles.values())))
         found.profile = b"".join(profiles[number] for number in sorted(profiles))
     found.trailing(data[header.end :])
-    parts = [data[at:end] for at, end in header.kept]
+    view = memoryview(data)
+    parts = [view[at:end] for at, end in header.kept]
     adobe = b"\xff\xee\x00\x0eAdobe\0\x64\0\0\0\0" + bytes([header.adobe]) if header.adobe is not None else b""
     found.picture = b"".join([b"\xff\xd8", JFIF if header.has_jfif else b"", adobe, *parts, b"\xff\xd9"])
     return found, header
@@ -197,3 +226,8 @@ def finish(encoded: bytes, profile: bytes) -> bytes:
         raise refused("not-clean")
     icc = segment(APP2, _ICC + b"\1\1" + profile) if profile else b""
     return b"".join([b"\xff\xd8", JFIF, icc, memoryview(encoded)[20:]])
+
+
+def overhead(profile: bytes) -> int:
+    """How many bytes `finish` adds."""
+    return len(profile) + 18 if profile else 0

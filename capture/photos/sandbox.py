@@ -19,7 +19,7 @@ import struct
 import subprocess  # it starts this same Python and this same file, nothing else
 import sys
 import threading
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import IO, Any, cast
 
 from capture.errors import PhotoRefused, Unavailable
@@ -103,7 +103,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={},
+            env={"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},  # large pages: a few per cent less time
             cwd="/",
             close_fds=True,
             start_new_session=True,
@@ -135,10 +135,8 @@ def _believed(header: dict[str, Any], body: bytes, preset: Preset, untrusted_byt
         told = (verified.width, verified.height, "display-p3" if verified.has_profile else "srgb")
         if told != (report.width, report.height, report.colour):
             raise refused("not-clean")
-        if report.sha256_before != hashlib.sha256(untrusted_bytes).hexdigest():
-            raise refused("not-clean")
-        if report.sha256_after != hashlib.sha256(jpeg).hexdigest():
-            raise refused("not-clean")
+        before, after = (hashlib.sha256(data).hexdigest() for data in (untrusted_bytes, jpeg))
+        report = replace(report, sha256_before=before, sha256_after=after)
     except (KeyError, TypeError, ValueError):
         raise refused("not-clean") from None
     return CleanPhoto(jpeg, report, preview)
@@ -193,7 +191,7 @@ def _child(memory: int, seconds: float) -> int:
     except EOFError:
         return _NO_PHOTO
     try:
-        photo = clean(untrusted_bytes, Preset(**header))
+        photo = clean(untrusted_bytes, Preset(**header), hashes=False)
     except PhotoRefused as error:
         _send(sys.stdout.buffer, {"refused": error.code})
     else:

@@ -50,6 +50,8 @@ def _walk(jpeg: bytes, preset: Preset) -> tuple[str, Verified | None]:  # noqa: 
         if marker == 0xD9:
             break
         end = at + 2 + int.from_bytes(jpeg[at + 2 : at + 4], "big")
+        if end > len(jpeg) or end < at + 4:
+            return "ends too early", None
         if marker == 0xE2:
             if profile or scans or jpeg[at + 4 : at + 18] != b"ICC_PROFILE\0\1\1" or end - at > _MAX_PROFILE:
                 return "an APP2 segment that is not our profile", None
@@ -57,15 +59,15 @@ def _walk(jpeg: bytes, preset: Preset) -> tuple[str, Verified | None]:  # noqa: 
         elif marker in _FRAMES:
             if size != (0, 0):
                 return "two frames", None
-            if jpeg[at + 4] != 8 or jpeg[at + 9] not in {1, 3}:
+            if end < at + 13 or jpeg[at + 4] != 8 or jpeg[at + 9] not in {1, 3}:
                 return "not 8 bits of grey or of luma and chroma", None
             size = int.from_bytes(jpeg[at + 7 : at + 9], "big"), int.from_bytes(jpeg[at + 5 : at + 7], "big")
         elif marker == 0xDA:
             scans += 1
-            found = _STRAY.search(jpeg, end)
-            if not found:
+            stray = _STRAY.search(jpeg, end)
+            if not stray:
                 return "no end of the picture", None
-            end = found.start()
+            end = stray.start()
         elif marker not in _TABLES:
             return f"segment {marker:02x}", None
         at = end

@@ -12,14 +12,19 @@ import pytest
 from capture.photos import Cleaner
 
 
-@pytest.fixture(scope="session")
-def exiftool() -> Callable[[bytes], dict[str, Any]]:
-    """What exiftool finds in bytes, by "Group:Tag", its own figures about the file left out."""
+def needs_exiftool() -> None:
+    """Skip without exiftool, saying how to install it; fail instead where nothing may be skipped."""
     if not shutil.which("exiftool"):
         message = "exiftool is not installed: apt install libimage-exiftool-perl"
         if os.environ.get("CI") == "true":
             pytest.fail(message)
         pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def exiftool() -> Callable[[bytes], dict[str, Any]]:
+    """What exiftool finds in bytes, by "Group:Tag", its own figures about the file left out."""
+    needs_exiftool()
 
     def tags(data: bytes) -> dict[str, Any]:
         ran = subprocess.run(["exiftool", "-j", "-a", "-u", "-G1", "-ee", "-"], input=data, capture_output=True, check=False)
