@@ -10,6 +10,7 @@ import { find, show } from "./open/view.js";
 const MINUTE = 60_000;
 const PAUSE_BETWEEN_SAVES = 400; // Browsers drop downloads that start at once.
 
+const HEADING = find("#open-heading").textContent;
 const root = find("#open");
 const form = find("#open-form");
 const passphrase = /** @type {HTMLInputElement} */ (find("#passphrase"));
@@ -44,6 +45,7 @@ function display(which) {
   find("#open-progress").hidden = which !== "progress";
   opened.hidden = which !== "opened";
   find("#open-about").hidden = which === "opened";
+  if (which !== "opened") find("#open-heading").textContent = HEADING;
 }
 
 /** @param {string} secret */
@@ -95,6 +97,7 @@ function finish(answer, fault) {
   find("[data-do=lock]", opened).addEventListener("click", lock);
   find("[data-do=save]", opened).addEventListener("click", () => saveAll(links));
   display("opened");
+  find("#open-heading").textContent = `Photos of ${answer.request.label || "a patient"}`;
   showFaults(answer.faults);
   if (answer.faults.length > 0) return;
   find("#open-heading").focus();

@@ -6,7 +6,11 @@ import { armor, Encrypter, generateHybridIdentity, identityToRecipient } from "a
 export const PASSPHRASE = "horse battery staple";
 
 const sha256 = (bytes) => createHash("sha256").update(bytes).digest("hex");
-const json = (value) => new TextEncoder().encode(JSON.stringify(value));
+const sorted = (_, value) =>
+  value && typeof value === "object" && !Array.isArray(value)
+    ? Object.fromEntries(Object.entries(value).sort())
+    : value;
+export const json = (value) => new TextEncoder().encode(JSON.stringify(value, sorted));
 const groups = (text) => sha256(Buffer.from(text)).slice(0, 32).match(/.{4}/g).join("-");
 
 /** A practice's identity and the server's signer, which its identity file pins. */
@@ -19,12 +23,9 @@ export async function makeKeys() {
 }
 
 /** The identity file under its passphrase, armored. The work factor is low, because the tests open many. */
-export async function sealIdentity(
-  keys,
-  { signer = keys.signer, identity = keys.identity, passphrase = PASSPHRASE } = {},
-) {
+export async function sealIdentity(keys, { signer = keys.signer, passphrase = PASSPHRASE } = {}) {
   const pinned = signer ? `# signer: ${signer}\n` : "";
-  const text = `# created: 2026-11-22T16:00:00Z\n# public key: ${keys.recipient}\n${pinned}${identity}\n`;
+  const text = `# created: 2026-11-22T16:00:00Z\n# public key: ${keys.recipient}\n${pinned}${keys.identity}\n`;
   const encrypter = new Encrypter();
   encrypter.setPassphrase(passphrase);
   encrypter.setScryptWorkFactor(4);

@@ -4,7 +4,7 @@ import { before, describe, test } from "node:test";
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { openBundle } from "../../static/js/open/bundle.js";
 import { Fault } from "../../static/js/open/fault.js";
-import { makeBundle, makeKeys, PASSPHRASE, requestOf, sealIdentity, somePhotos } from "./builder.js";
+import { json, makeBundle, makeKeys, PASSPHRASE, requestOf, sealIdentity, somePhotos } from "./builder.js";
 
 let keys;
 let other;
@@ -26,7 +26,7 @@ function open({ order, served }, { passphrase = PASSPHRASE, progress = () => {} 
 /** Sign the manifest anew after a change, as only the server could. */
 function resign(bundle, change) {
   const manifest = change(structuredClone(bundle.manifest));
-  const bytes = Buffer.from(JSON.stringify(manifest));
+  const bytes = Buffer.from(json(manifest));
   bundle.served.set("/bundle.json", bytes);
   bundle.served.set("/bundle.sig", Buffer.from(ed25519.sign(bytes, keys.secretKey)));
 }
@@ -129,7 +129,7 @@ describe("nothing is shown at all", () => {
 
   test("when it was sealed to another key", async () => {
     const bundle = await makeBundle(keys);
-    bundle.served.set("/identity.age", await sealIdentity(keys, { identity: other.identity }));
+    bundle.served.set("/identity.age", await sealIdentity({ ...other, signer: keys.signer }));
     await fails(bundle, "recipient");
   });
 
@@ -162,7 +162,13 @@ describe("nothing is shown at all", () => {
 
   test("when the sealed request is not what the format says", async () => {
     const photos = somePhotos();
-    for (const change of [{ version: 2 }, { label: { html: "<b>" } }, { photos: null }, { practice: null }]) {
+    for (const change of [
+      { version: 2 },
+      { label: { html: "<b>" } },
+      { photos: null },
+      { practice: null },
+      { extra: 1 },
+    ]) {
       await fails(
         await makeBundle(keys, {
           photos,
@@ -183,9 +189,25 @@ describe("nothing is shown at all", () => {
       ["manifest", { parts: bundle.manifest.parts.map((part) => ({ ...part, sha256: "00" })) }],
       ["manifest", { parts: [bundle.manifest.parts[0]] }],
       ["manifest", { recipients: null }],
+      ["manifest", { recipients: [] }],
+      ["manifest", { label: "J. Doe" }],
     ]) {
       resign(bundle, (manifest) => ({ ...manifest, ...change }));
       await fails(bundle, code);
+    }
+  });
+
+  test("when the manifest is spelt otherwise than in its canonical form, even under a right signature", async () => {
+    const bundle = await makeBundle(keys);
+    const source = Buffer.from(bundle.served.get("/bundle.json")).toString();
+    for (const spelling of [
+      `${source}\n`,
+      source.replace('"version":1', '"version":1.0'),
+      `{"version":1,${source.slice(1)}`,
+    ]) {
+      bundle.served.set("/bundle.json", Buffer.from(spelling));
+      bundle.served.set("/bundle.sig", Buffer.from(ed25519.sign(Buffer.from(spelling), keys.secretKey)));
+      await fails(bundle, "manifest");
     }
   });
 

@@ -17,16 +17,20 @@ before(async () => {
 after(() => server.close());
 
 test("bytes come as they are", async () => {
-  assert.equal(Buffer.from(await fetchBytes(`${origin}/200`, "part")).toString(), "sealed");
+  assert.equal(Buffer.from(await fetchBytes(`${origin}/200`, "part", 6)).toString(), "sealed");
+});
+
+test("more than the limit is not read, nor taken", async () => {
+  await assert.rejects(fetchBytes(`${origin}/200`, "part", 5), { code: "altered", part: "part" });
 });
 
 test("what kept them away is told apart: signed out, missing, the server, the connection", async () => {
   for (const status of [303, 401, 403]) {
-    await assert.rejects(fetchBytes(`${origin}/${status}`, "part"), { code: "signed-out", part: "" });
+    await assert.rejects(fetchBytes(`${origin}/${status}`, "part", 6), { code: "signed-out", part: "" });
   }
-  await assert.rejects(fetchBytes(`${origin}/404`, "part"), { code: "missing", part: "part" });
+  await assert.rejects(fetchBytes(`${origin}/404`, "part", 6), { code: "missing", part: "part" });
   for (const status of [429, 500, 503]) {
-    await assert.rejects(fetchBytes(`${origin}/${status}`, "part"), { code: "server", part: "part" });
+    await assert.rejects(fetchBytes(`${origin}/${status}`, "part", 6), { code: "server", part: "part" });
   }
-  await assert.rejects(fetchBytes("http://127.0.0.1:1/", "part"), { code: "connection", part: "" });
+  await assert.rejects(fetchBytes("http://127.0.0.1:1/", "part", 6), { code: "connection", part: "" });
 });

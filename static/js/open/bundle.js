@@ -2,7 +2,7 @@
 import { Decrypter } from "age-encryption";
 import { Fault } from "./fault.js";
 import { openIdentity } from "./identity.js";
-import { compareWithOrder, REQUEST_PART, readManifest } from "./manifest.js";
+import { called, compareWithOrder, MAX_JSON, REQUEST_PART, readManifest } from "./manifest.js";
 import { hex, sha256 } from "./octets.js";
 import { checkPhoto, readRequest } from "./request.js";
 
@@ -29,7 +29,7 @@ import { checkPhoto, readRequest } from "./request.js";
  * @property {{signer: string, key: string, parts: SealedPart[]}} checked
  *
  * @typedef {(words: string, done?: number, total?: number) => void} Progress without numbers: how long is not known
- * @typedef {(url: string, name: string) => Promise<Uint8Array>} FetchBytes
+ * @typedef {(url: string, name: string, limit: number) => Promise<Uint8Array>} FetchBytes
  */
 
 /**
@@ -48,8 +48,8 @@ export async function openBundle(order, passphrase, fetchBytes, progress) {
 
   progress("Checking the signature");
   const [bytes, signature] = await Promise.all([
-    fetchBytes(order.manifestUrl, "bundle.json"),
-    fetchBytes(order.signatureUrl, "bundle.sig"),
+    fetchBytes(order.manifestUrl, "bundle.json", MAX_JSON),
+    fetchBytes(order.signatureUrl, "bundle.sig", 64),
   ]);
   const manifest = readManifest(bytes, signature, identity.signer);
   const faults = compareWithOrder(manifest, order);
@@ -95,7 +95,7 @@ async function unlock(order, passphrase, fetchBytes) {
     );
   }
   for (const { url } of order.identities) {
-    const identity = await openIdentity(await fetchBytes(url, "key file"), passphrase);
+    const identity = await openIdentity(await fetchBytes(url, "The key file", MAX_JSON), passphrase);
     if (identity) return identity;
   }
   throw new Fault("passphrase", "The passphrase is not right. Check for capital letters and missing words.");
@@ -114,15 +114,15 @@ function opener(order, signed, identity, fetchBytes) {
   return async (name) => {
     const part = signed.find((one) => one.name === name);
     const url = order.parts.find((one) => one.name === name)?.url;
-    if (!part || !url) throw new Fault("missing", `${name} is missing: it was sent, but is not here.`, name);
-    const sealed = await fetchBytes(url, name);
+    if (!part || !url) throw new Fault("missing", `${called(name)} was sent, but is missing here.`, name);
+    const sealed = await fetchBytes(url, name, part.size);
     if (sealed.length !== part.size || hex(await sha256(sealed)) !== part.sha256) {
-      throw new Fault("altered", `${name} was altered after it was sealed. It was not opened.`, name);
+      throw new Fault("altered", `${called(name)} was altered after it was sealed, and is not shown.`, name);
     }
     try {
       return await decrypter.decrypt(sealed);
     } catch {
-      throw new Fault("unreadable", `${name} could not be opened with your practice’s key.`, name);
+      throw new Fault("unreadable", `${called(name)} cannot be opened with your practice’s key.`, name);
     }
   };
 }

@@ -42,8 +42,7 @@ export async function openIdentity(file, passphrase) {
 export async function readIdentity(text) {
   const lines = text.split(/\r?\n/);
   const secrets = lines.filter((line) => line.trim() !== "" && !line.startsWith("#"));
-  const signers = new Set(lines.flatMap((line) => line.match(/^# signer: (\S+)$/)?.[1] ?? []));
-  if (secrets.length === 0) throw new Fault("identity", DAMAGED);
+  const signers = new Set(named(lines, "signer"));
   if (signers.size !== 1) {
     throw new Fault(
       "signer",
@@ -52,11 +51,23 @@ export async function readIdentity(text) {
   }
   try {
     const recipients = await Promise.all(secrets.map((secret) => identityToRecipient(secret)));
+    const isHybrid = recipients.every((recipient) => recipient.startsWith("age1pq1"));
+    const isOurs = named(lines, "public key").every((key) => recipients.includes(key));
+    if (secrets.length === 0 || !isHybrid || !isOurs) throw new Error("not an identity file of ours");
     return { secrets, fingerprints: await Promise.all(recipients.map(fingerprint)), signer: [...signers][0] };
   } catch {
     throw new Fault("identity", DAMAGED);
   }
 }
+
+/**
+ * What the comments of this name say.
+ *
+ * @param {string[]} lines
+ * @param {string} name
+ */
+const named = (lines, name) =>
+  lines.flatMap((line) => (line.startsWith(`# ${name}: `) ? line.slice(name.length + 4) : []));
 
 /**
  * What two people read to each other to compare keys: 32 hexadecimal digits in eight groups.

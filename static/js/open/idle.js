@@ -3,7 +3,7 @@
 const ACTIVITY = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart", "scroll"];
 
 /**
- * Call `lock` after `limit` of no activity, and when the page is left. The clock is read rather than trusted to a timer, because a
+ * Call `lock` after `limit` of no activity. The clock is read rather than trusted to a timer, because a
  * computer that sleeps stops its timers. `warn` is told true when less than `notice` is left, and false when the person is back.
  *
  * @param {{limit: number, notice: number, warn: (soon: boolean) => void, lock: () => void}} rule in milliseconds
@@ -29,12 +29,10 @@ export function lockWhenIdle({ limit, notice, warn, lock }) {
   };
   const timer = setInterval(look, Math.min(5000, notice));
   for (const kind of ACTIVITY) addEventListener(kind, active, { passive: true, capture: true });
-  addEventListener("pagehide", lock);
   document.addEventListener("visibilitychange", look);
   return () => {
     clearInterval(timer);
     for (const kind of ACTIVITY) removeEventListener(kind, active, { capture: true });
-    removeEventListener("pagehide", lock);
     document.removeEventListener("visibilitychange", look);
     tell(false);
   };

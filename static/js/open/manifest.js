@@ -1,7 +1,19 @@
 // @ts-check
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { Fault } from "./fault.js";
-import { fromBase64, fromJson } from "./octets.js";
+import { fromBase64 } from "./octets.js";
+import {
+  listOf,
+  matching,
+  oneOrMore,
+  PRACTICE,
+  readJson,
+  record,
+  SHA256,
+  STAMP,
+  text,
+  whole,
+} from "./records.js";
 
 /**
  * `bundle.json` (docs/FORMAT.md).
@@ -21,8 +33,32 @@ import { fromBase64, fromJson } from "./octets.js";
  */
 
 export const REQUEST_PART = "request.json.age";
-const HASH = /^[0-9a-f]{64}$/;
-const PHOTO_NAME = /^photos\/(\d\d)-[a-z0-9]+(-[a-z0-9]+)*\.jpg\.age$/;
+export const MAX_JSON = 1024 * 1024; // bytes, of bundle.json and of request.json.age
+const MAX_PHOTO = 160 * 1024 * 1024;
+const PHOTO_NAME = /^photos\/(\d\d)-(?=.{1,40}\.jpg)([a-z0-9]+(?:-[a-z0-9]+)*)\.jpg\.age$/;
+const ID = matching(/^[A-Za-z0-9_-]{1,64}$/);
+const MANIFEST = record({
+  format: matching(/^capture-bundle$/),
+  version: whole(1, 1),
+  bundle: ID,
+  request: ID,
+  receipt: matching(/^[A-Z0-9-]{4,16}$/),
+  practice: PRACTICE,
+  recipients: oneOrMore(matching(/^[0-9a-f]{4}(-[0-9a-f]{4}){7}$/)),
+  created: matching(STAMP),
+  parts: listOf(record({ name: text, size: whole(1, MAX_PHOTO), sha256: matching(SHA256) })),
+});
+
+/**
+ * What a person calls a part.
+ *
+ * @param {string} name
+ */
+export function called(name) {
+  if (name === REQUEST_PART) return "The sealed request";
+  const [, number, view] = PHOTO_NAME.exec(name) ?? [];
+  return number ? `Photo ${Number(number)} (${view})` : name;
+}
 
 /**
  * Verify the server's signature over `bundle.json`, and only then read it.
@@ -39,12 +75,13 @@ export function readManifest(bytes, signature, signer) {
       "The signature is not the one your practice trusts. The list of photos may have been changed, so nothing was opened.",
     );
   }
-  const manifest = fromJson(bytes);
-  if (manifest?.version !== 1) {
+  const manifest = parse(bytes);
+  if (manifest?.format === "capture-bundle" && Number(manifest.version) > 1) {
     throw new Fault("version", "These photos were sealed in a newer format. Reload this page and try again.");
   }
-  if (!isManifest(manifest))
+  if (!MANIFEST(manifest) || !areParts(manifest.parts)) {
     throw new Fault("manifest", "The list of photos cannot be read, so nothing was opened.");
+  }
   return manifest;
 }
 
@@ -72,10 +109,14 @@ export function compareWithOrder(manifest, order) {
   const missing = [...signed].filter((name) => !offered.has(name));
   const added = [...offered].filter((name) => !signed.has(name));
   return [
-    ...missing.map((name) => new Fault("missing", `${name} is missing: it was sent, but is not here.`, name)),
+    ...missing.map((name) => new Fault("missing", `${called(name)} was sent, but is missing here.`, name)),
     ...added.map(
       (name) =>
-        new Fault("added", `${name} was added: it is not on the signed list. It was not opened.`, name),
+        new Fault(
+          "added",
+          `${called(name)} was added: it is not on the signed list, and is not shown.`,
+          name,
+        ),
     ),
   ];
 }
@@ -86,37 +127,36 @@ export function compareWithOrder(manifest, order) {
  * @param {string} signer
  */
 function isSigned(bytes, signature, signer) {
+  const key = /^ed25519:([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=)$/.exec(signer)?.[1];
   try {
-    const [scheme, key] = signer.split(":");
-    return scheme === "ed25519" && ed25519.verify(signature, bytes, fromBase64(key), { zip215: false });
+    return key !== undefined && ed25519.verify(signature, bytes, fromBase64(key), { zip215: false });
   } catch {
     return false;
   }
 }
 
 /**
- * @param {any} value
- * @returns {value is Manifest}
+ * @param {Uint8Array} bytes
+ * @returns {any} undefined where it is not canonical JSON
  */
-function isManifest(value) {
-  return (
-    value.format === "capture-bundle" &&
-    Array.isArray(value.recipients) &&
-    typeof value.practice?.ods === "string" &&
-    Array.isArray(value.parts) &&
-    value.parts.length > 1 &&
-    value.parts.every(isPart)
-  );
+function parse(bytes) {
+  try {
+    return readJson(bytes, { canonical: true });
+  } catch {
+    return undefined;
+  }
 }
 
 /**
- * The request comes first, then the photos, numbered: so no name comes twice.
+ * The request comes first, then one photo or more, numbered from 01: so no name comes twice.
  *
- * @param {any} part
- * @param {number} index
+ * @param {SealedPart[]} parts
  */
-function isPart(part, index) {
-  const right =
-    index === 0 ? part?.name === REQUEST_PART : Number(PHOTO_NAME.exec(part?.name)?.[1]) === index;
-  return right && Number.isSafeInteger(part.size) && HASH.test(part.sha256);
+function areParts([request, ...photos]) {
+  const isRequest = request?.name === REQUEST_PART && request.size <= MAX_JSON;
+  return (
+    isRequest &&
+    photos.length > 0 &&
+    photos.every(({ name }, index) => Number(PHOTO_NAME.exec(name)?.[1]) === index + 1)
+  );
 }

@@ -19,9 +19,3 @@ export async function sha256(bytes) {
  * @returns {Uint8Array}
  */
 export const fromBase64 = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-
-/**
- * @param {Uint8Array} bytes UTF-8; anything else throws
- * @returns {any}
- */
-export const fromJson = (bytes) => JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));

@@ -4,6 +4,7 @@ import { find } from "./view.js";
 /** @typedef {import("./fault.js").FaultReport} FaultReport */
 
 const TITLE = document.title;
+const HARMLESS = new Set(["passphrase", "connection", "signed-out", "server", "version", "page"]);
 
 /**
  * Name what is wrong in an error summary, and at the passphrase where it is about that. An empty list takes both away.
@@ -25,18 +26,13 @@ export function showFaults(faults) {
   list.append(...faults.map(line));
   const body = make("div", "nhsuk-error-summary__body");
   body.append(list);
-  alert.append(make("h2", "nhsuk-error-summary__heading", heading(faults)), body);
+  const spoilt = !faults.every((fault) => HARMLESS.has(fault.code));
+  if (spoilt) body.append(make("p", "", "Tell the people who run this service, and give them the receipt."));
+  const heading = spoilt ? "Not everything is as it was sent" : "There is a problem";
+  alert.append(make("h2", "nhsuk-error-summary__heading", heading), body);
   summary.append(alert);
   place.append(summary);
   summary.focus();
-}
-
-/** @param {FaultReport[]} faults */
-function heading(faults) {
-  const own = ["passphrase", "connection", "signed-out", "server", "page"];
-  return faults.every((fault) => own.includes(fault.code))
-    ? "There is a problem"
-    : "Not everything is as it was sent";
 }
 
 /** @param {FaultReport} fault */

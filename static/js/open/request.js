@@ -1,7 +1,22 @@
 // @ts-check
 import { Fault } from "./fault.js";
-import { REQUEST_PART } from "./manifest.js";
-import { fromJson, hex, sha256 } from "./octets.js";
+import { called, REQUEST_PART } from "./manifest.js";
+import { hex, sha256 } from "./octets.js";
+import {
+  listOf,
+  mapOf,
+  matching,
+  number,
+  orNull,
+  PRACTICE,
+  readJson,
+  record,
+  SHA256,
+  STAMP,
+  text,
+  truth,
+  whole,
+} from "./records.js";
 
 /** @typedef {import("./manifest.js").Manifest} Manifest */
 
@@ -44,8 +59,43 @@ import { fromJson, hex, sha256 } from "./octets.js";
  * @property {boolean} sent_anyway
  */
 
-const TEXTS = ["label", "reference", "site", "side", "note", "asked_by", "asked_at", "submitted_at"];
-const PHOTO_TEXTS = ["part", "view", "title", "sha256", "colour"];
+const MOST = Number.MAX_SAFE_INTEGER;
+const PHOTO = record({
+  part: text,
+  view: text,
+  title: text,
+  taken_at: orNull(matching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?$/)),
+  width: whole(1, MOST),
+  height: whole(1, MOST),
+  size: whole(1, MOST),
+  sha256: matching(SHA256),
+  removed: listOf(record({ name: text, count: whole(0, MOST) })),
+  lossless: truth,
+  colour: text,
+  quality: mapOf(number),
+  hints: listOf(text),
+  sent_anyway: truth,
+});
+const REQUEST = record({
+  version: whole(1, 1),
+  bundle: text,
+  request: text,
+  practice: PRACTICE,
+  receipt: text,
+  asked_by: text,
+  asked_at: matching(STAMP),
+  label: text,
+  reference: text,
+  site: text,
+  side: text,
+  snomed: orNull(text),
+  protocol: text,
+  answers: mapOf(text),
+  note: text,
+  consent: record({ version: text, at: matching(STAMP) }),
+  submitted_at: matching(STAMP),
+  photos: listOf(PHOTO),
+});
 
 /**
  * Read the sealed request and hold it against the signed manifest: bundle, request, practice, receipt, and the photos one by one.
@@ -60,7 +110,8 @@ export function readRequest(bytes, manifest) {
     request.bundle === manifest.bundle &&
     request.request === manifest.request &&
     request.receipt === manifest.receipt &&
-    request.practice.ods === manifest.practice.ods;
+    request.practice.ods === manifest.practice.ods &&
+    request.practice.name === manifest.practice.name;
   if (!bound) {
     throw new Fault(
       "request",
@@ -90,18 +141,10 @@ export function readRequest(bytes, manifest) {
  */
 function parse(bytes) {
   try {
-    const request = fromJson(bytes);
-    const texts = TEXTS.every((name) => typeof request[name] === "string");
-    const photos = request.photos.every((/** @type {any} */ photo) =>
-      PHOTO_TEXTS.every((name) => typeof photo[name] === "string"),
-    );
-    const lists = request.photos.every(
-      (/** @type {any} */ photo) => Array.isArray(photo.removed) && Array.isArray(photo.hints),
-    );
-    if (request.version === 1 && texts && photos && lists && typeof request.practice.ods === "string")
-      return request;
+    const request = readJson(bytes);
+    if (REQUEST(request)) return request;
   } catch {
-    // Not JSON, or a list is not one: named below.
+    // Not JSON: named below.
   }
   throw new Fault(
     "request",
@@ -120,11 +163,11 @@ export async function checkPhoto(bytes, entry) {
   if (bytes.length !== entry.size || hex(await sha256(bytes)) !== entry.sha256) {
     throw new Fault(
       "swapped",
-      `${entry.title} is not the photo the patient sent. It is not shown.`,
+      `${called(entry.part)} is not the photo the patient sent, and is not shown.`,
       entry.part,
     );
   }
   if (hex(bytes.subarray(0, 3)) !== "ffd8ff") {
-    throw new Fault("kind", `${entry.title} is not a JPEG picture. It is not shown.`, entry.part);
+    throw new Fault("kind", `${called(entry.part)} is not a JPEG picture, and is not shown.`, entry.part);
   }
 }

@@ -78,10 +78,22 @@ function photoCard(answer, index, url) {
   Object.assign(link, { href: url, download: fileName(answer.request, entry, number, total) });
   link.textContent = `Save photo ${number}`;
   find("[data-do=closer]", card).addEventListener("click", () => {
-    find("#closer-image").src = url;
-    find("#closer").showModal();
+    showCloser(url, entry);
   });
   return card;
+}
+
+/**
+ * The photo in its full size, the middle of it first.
+ *
+ * @param {string} url
+ * @param {{title: string, width: number, height: number}} entry
+ */
+function showCloser(url, { title, width, height }) {
+  Object.assign(find("#closer-image"), { src: url, alt: title, width, height });
+  find("#closer").showModal();
+  const frame = find(".app-closer__frame");
+  frame.scrollTo((width - frame.clientWidth) / 2, (height - frame.clientHeight) / 2);
 }
 
 /** @param {Answer} answer @returns {[string, string][]} */
@@ -99,8 +111,14 @@ function requestRows({ request }) {
 
 /** @param {Answer} answer @returns {[string, string][]} */
 function consentRows({ request: { consent, answers } }) {
-  return [["Agreed", `${when(consent.at)}, to text ${consent.version}`], ...Object.entries(answers)];
+  return [
+    ["Agreed", `${when(consent.at)}, to wording ${consent.version}`],
+    ...Object.entries(answers).map(capital),
+  ];
 }
+
+/** @param {[string, string]} pair @returns {[string, string]} */
+const capital = ([term, value]) => [term.charAt(0).toUpperCase() + term.slice(1), value];
 
 /**
  * @param {import("./manifest.js").SealedPart} part
