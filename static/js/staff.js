@@ -66,6 +66,7 @@ function fitSide(select, group) {
   group.hidden = !hasSides;
   const none = /** @type {HTMLInputElement} */ (group.querySelector('input[value=""]'));
   const choice = /** @type {HTMLInputElement | null} */ (group.querySelector("input:checked"));
+  none.closest(".nhsuk-radios__item")?.toggleAttribute("hidden", hasSides);
   if (!hasSides) none.checked = true;
   else if (choice === none) none.checked = false;
 }
