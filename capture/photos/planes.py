@@ -96,7 +96,7 @@ def averaged(header: Header, averages: list[Averages], size: tuple[int, int], *,
         if number and (shrink_x, shrink_y) != (1, 1):
             plane = plane.resize((plane.width * shrink_x, plane.height * shrink_y), Image.Resampling.BILINEAR)
         planes.append(plane.crop((0, 0, width, height)))
-    return Image.merge("YCbCr", planes).convert("RGB") if len(planes) == 3 else planes[0]
+    return Image.merge("YCbCr", planes) if len(planes) == 3 else planes[0]
 
 
 def _taken(size: tuple[int, int], luma: tuple[int, ...], orientation: int) -> int:

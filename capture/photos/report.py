@@ -53,8 +53,21 @@ class Report:
     def from_json(cls, text: str | bytes) -> "Report":
         """Read `to_json`'s line back. Raises ValueError, KeyError or TypeError if it is not one."""
         fields: dict[str, Any] = json.loads(text)
-        fields["removed"] = tuple(Removed(**removed) for removed in fields["removed"])
-        return cls(**fields)
+        fields["removed"] = tuple(Removed(str(one["name"]), int(one["count"])) for one in fields["removed"])
+        fields["quality"] = {str(name): float(figure) for name, figure in fields["quality"].items()}
+        report = cls(**fields)
+        for name, kind in _TYPES.items():
+            if not isinstance(fields[name], kind):
+                raise TypeError(name)
+        return report
+
+
+_TYPES = {
+    **dict.fromkeys(("width", "height", "orientation"), int),
+    **dict.fromkeys(("kind", "why", "colour", "sha256_before", "sha256_after"), str),
+    "lossless": bool,
+    "taken_at": str | None,
+}
 
 
 @dataclass(frozen=True)

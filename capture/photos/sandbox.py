@@ -28,6 +28,7 @@ from capture.photos.report import CleanPhoto, Preset, Report
 
 _LENGTHS = struct.Struct(">IQ")
 _MAX_HEADER, _MAX_BODY = 1 << 20, 1 << 28
+ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # all that the child has; large pages save a few per cent of time
 _NO_PHOTO = 3  # the child's exit code when the pipe was closed before a photo came
 
 
@@ -103,7 +104,7 @@ class _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"},  # large pages: a few per cent less time
+            env=ENVIRONMENT,
             cwd="/",
             close_fds=True,
             start_new_session=True,
@@ -154,7 +155,7 @@ def _receive(pipe: IO[bytes]) -> tuple[dict[str, Any], bytes]:
     """One frame. Raises EOFError if the pipe closes first, ValueError if it is not a frame."""
     header_size, body_size = _LENGTHS.unpack(_exactly(pipe, _LENGTHS.size))
     if header_size > _MAX_HEADER or body_size > _MAX_BODY:
-        raise ValueError
+        raise ValueError("too large a frame")
     header = json.loads(_exactly(pipe, header_size))
     return dict(header), _exactly(pipe, body_size)
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import signal
 import subprocess
@@ -13,7 +14,8 @@ import pytest
 from PIL import Image
 
 from capture.errors import PhotoRefused, Unavailable
-from capture.photos import Cleaner, Preset, sandbox
+from capture.photos import Cleaner, Preset, confine, sandbox
+from capture.photos.clean import clean
 from capture.photos.sample import sample_photo
 
 FORBIDDEN = {
@@ -129,3 +131,58 @@ def _zygotes(cleaner: Cleaner) -> list[int]:
 def _kill_children(process: int) -> None:
     for child in Path(f"/proc/{process}/task/{process}/children").read_text().split():
         os.kill(int(child), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
+def test_filter_refuses_what_it_does_not_know(machine: str) -> None:
+    """The filter is a whole number of steps, kills another architecture and ends in a refusal."""
+    program = confine._program(machine)
+    steps = [program[at : at + 8] for at in range(0, len(program), 8)]
+    assert len(program) % 8 == 0
+    assert steps[2][4:] == (0x80000000).to_bytes(4, "little")
+    assert steps[-1][4:] == (0x00050001).to_bytes(4, "little")
+
+
+@pytest.mark.parametrize(("data", "answer"), [(b"a letter", "refused"), (sample_photo(size=(64, 48)), "report"), (None, None)])
+def test_child_answers_once(data: bytes | None, answer: str | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The child reads one photo and writes one answer. Run here without its limits, which would forbid measuring it."""
+    asked, answered = io.BytesIO(), io.BytesIO()
+    if data is not None:
+        sandbox._send(asked, {"max_bytes": 100_000, "max_side": 0}, data)
+        asked.seek(0)
+    monkeypatch.setattr(confine, "confine", lambda _memory, _seconds: None)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(asked))
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(answered))
+    code = sandbox._child(1 << 30, 5)
+    answered.seek(0)
+    if answer is None:
+        assert code == sandbox._NO_PHOTO
+        assert not answered.getvalue()
+    else:
+        assert code == 0
+        assert answer in sandbox._receive(answered)[0]
+
+
+def test_frame_that_is_too_large_is_not_read() -> None:
+    """SECURITY 17: a child that announces more than any photo is not listened to."""
+    with pytest.raises(ValueError, match="too large"):
+        sandbox._receive(io.BytesIO(sandbox._LENGTHS.pack(1, 1 << 40)))
+
+
+def test_codes_of_the_child_are_known_ones() -> None:
+    """SECURITY 17: a code that is not in the list becomes "damaged", so that no text of the child reaches a page."""
+    with pytest.raises(PhotoRefused) as refusal:
+        sandbox._believed({"refused": "<script>"}, b"", Preset(), b"")
+    assert refusal.value.code == "damaged"
+
+
+@pytest.mark.parametrize("lie", [{"width": 65}, {"colour": "display-p3"}, {"kind": 3}, {"quality": {"sharpness": "x"}}])
+def test_certificate_must_agree_with_the_picture(lie: dict[str, object]) -> None:
+    """SECURITY 17: a certificate that does not fit the picture, or has other types, is refused."""
+    source = sample_photo(size=(64, 48))
+    photo = clean(source, Preset())
+    report = json.loads(photo.report.to_json())
+    header = {"report": json.dumps({**report, **lie}), "jpeg": len(photo.jpeg)}
+    with pytest.raises(PhotoRefused) as refusal:
+        sandbox._believed(header, photo.jpeg + photo.preview, Preset(), source)
+    assert refusal.value.code == "not-clean"

@@ -19,7 +19,7 @@ FRAME, SCAN = CLEAN.index(b"\xff\xc0"), CLEAN.index(b"\xff\xda")
 ICC = b"ICC_PROFILE\0\1\1"
 
 SPOILT = {
-    "EXIF": CLEAN[:20] + corpus.segment(0xE1, b"Exif\0\0" + sample_exif()) + CLEAN[20:],
+    "EXIF": CLEAN[:20] + corpus.segment(0xE1, sample_exif()) + CLEAN[20:],
     "comment": CLEAN[:20] + corpus.segment(0xFE, b"x") + CLEAN[20:],
     "comment before the scan": CLEAN[:SCAN] + corpus.segment(0xFE, b"x") + CLEAN[SCAN:],
     "density": CLEAN[:13] + b"\1\0\x48\0\x48" + CLEAN[18:],

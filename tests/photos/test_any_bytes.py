@@ -1,0 +1,115 @@
+"""Any bytes at all give a clean photo or a refusal, within the limits of time and memory."""
+
+import io
+import struct
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from capture.errors import PhotoRefused
+from capture.photos import REFUSALS, Cleaner, Preset, turbo
+from capture.photos.clean import clean
+from capture.photos.turbo import Plane
+from capture.photos.verify import verify
+
+from . import corpus, hiding
+
+SEEDS = [
+    corpus.everything(),
+    *(
+        hiding.photos()[name]
+        for name in (
+            "jpeg progressive: EXIF",
+            "jpeg: CMYK",
+            "jpeg: 4:2:2",
+            "png: foreign profile",
+            "png: transparent palette",
+            "webp: alpha",
+            "webp: animation",
+            "heic: EXIF",
+            "avif: EXIF",
+        )
+    ),
+]
+HEADS = [b"", b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"RIFF\x40\0\0\0WEBP", b"\0\0\0\x18ftypheic", b"\0\0\0\x18ftypavif"]
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A photo with some of its bytes changed, lost, doubled or cut off; mostly near its beginning, where the headers are."""
+    photo = bytearray(draw(st.sampled_from(SEEDS)))
+    for _ in range(draw(st.integers(1, 6))):
+        reach = draw(st.sampled_from([64, 600, len(photo)]))
+        at = draw(st.integers(0, max(0, min(reach, len(photo)) - 1)))
+        match draw(st.sampled_from(["change", "lose", "double", "cut", "length"])):
+            case "change":
+                photo[at : at + 1] = draw(st.binary(min_size=1, max_size=1))
+            case "lose":
+                del photo[at : at + draw(st.integers(1, 40))]
+            case "double":
+                photo[at:at] = photo[at : at + draw(st.integers(1, 400))]
+            case "cut" if at > 600:
+                del photo[at:]
+            case _:
+                photo[at : at + 4] = struct.pack(">I", draw(st.sampled_from([0, 1, 7, 0x7FFFFFFF, 0xFFFFFFFF, 0x10000])))
+    return bytes(photo)
+
+
+@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(data=damaged() | st.builds(lambda head, rest: head + rest, st.sampled_from(HEADS), st.binary(max_size=300)))
+def test_any_bytes_give_a_clean_photo_or_a_refusal(cleaner: Cleaner, data: bytes) -> None:
+    """SECURITY 17, 18, 19: whatever comes in, out comes a photo that verifies or a refusal with a known code."""
+    begun = time.monotonic()
+    try:
+        photo = cleaner.clean(data)
+    except PhotoRefused as refusal:
+        known = refusal.code in REFUSALS and bool(refusal.sentence)
+    else:
+        known = verify(photo.jpeg, Preset()).width == photo.report.width
+    assert known
+    assert time.monotonic() - begun < 10
+
+
+@pytest.mark.parametrize("seed", range(len(SEEDS)))
+def test_cut_anywhere_is_never_an_error(seed: int) -> None:
+    """SECURITY 19: a photo that stops at any of thirty places is refused, or shown if the picture was whole by then."""
+    for part in range(30):
+        try:
+            photo = clean(SEEDS[seed][: len(SEEDS[seed]) * part // 30], Preset())
+        except PhotoRefused as refusal:
+            code = refusal.code
+        else:
+            code = "damaged" if verify(photo.jpeg, Preset()).width else ""
+        assert code in REFUSALS
+
+
+@pytest.mark.parametrize("megapixels", [12, 48, 108, 200])
+def test_large_photos_pass(cleaner: Cleaner, megapixels: int) -> None:
+    """Photos of 12, 48, 108 and 200 megapixels are taken, within the child's memory."""
+    library = turbo.load()
+    if library is None:
+        pytest.skip("libturbojpeg is not installed: apt install libturbojpeg0")
+    width = int((megapixels * 1e6 * 4 / 3) ** 0.5) // 16 * 16
+    size = width, width * 3 // 4 // 16 * 16
+    slope = Image.linear_gradient("L").resize((size[0], 64)).tobytes()
+    planes = [Plane(slope * (h // 64) + slope[: w * (h % 64)], w, h) for w, h in library.plane_sizes(size, (2, 2))]
+    planes = [Plane(plane.samples[: plane.width * plane.height], plane.width, plane.height) for plane in planes]
+    photo = cleaner.clean(library.encode(planes, size, (2, 2), 90))
+    assert photo.report.width * photo.report.height >= min(megapixels, 24) * 0.95e6
+    assert photo.report.width / photo.report.height == pytest.approx(4 / 3, abs=0.01)
+
+
+def test_other_kinds_than_jpeg_have_a_limit(cleaner: Cleaner) -> None:
+    """SECURITY 18: a PNG of 60 megapixels is refused before it is decoded; one of 24 is taken."""
+    for size, code in (((10_000, 6_000), "too-many-pixels"), ((6_000, 4_000), "")):
+        buffer = io.BytesIO()
+        Image.new("L", size, 120).save(buffer, "PNG", compress_level=1)
+        if code:
+            with pytest.raises(PhotoRefused) as refusal:
+                cleaner.clean(buffer.getvalue())
+            assert refusal.value.code == code
+        else:
+            assert cleaner.clean(buffer.getvalue()).report.width == size[0]
