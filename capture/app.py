@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from flask import Flask
+from flask import Flask, g
 from flask_wtf.csrf import CSRFProtect
 from jinja2 import ChainableUndefined, ChoiceLoader, FileSystemLoader, PackageLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -101,8 +101,8 @@ def _init_templates(app: Flask) -> None:
     app.jinja_env.filters.update(date=_date, datetime=_datetime, filesize=_filesize)
 
     @app.context_processor
-    def demo() -> dict[str, bool]:
-        return {"demo": app.extensions["capture.services"].settings.demo}
+    def shared() -> dict[str, Any]:
+        return {"demo": app.extensions["capture.services"].settings.demo, "practice": g.get("practice")}
 
     @app.url_defaults
     def add_version(endpoint: str, values: dict[str, Any]) -> None:

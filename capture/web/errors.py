@@ -3,7 +3,7 @@
 import logging
 import traceback
 
-from flask import Flask, Response, g, jsonify, render_template, request
+from flask import Flask, Response, jsonify, render_template, request
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
@@ -66,8 +66,7 @@ def _answer(status: int, code: str, sentence: str, headers: dict[str, str]) -> R
     if request.accept_mimetypes.best == "application/json":
         response = jsonify(error={"code": code, "sentence": sentence})
     else:
-        practice = g.get("practice")
-        response = Response(render_template("errors/error.jinja", status=status, sentence=sentence, practice=practice))
+        response = Response(render_template("errors/error.jinja", status=status, sentence=sentence))
     response.status_code = status
     response.headers.update(headers)
     return response

@@ -138,11 +138,9 @@ def show_bundle(bundle_id: str) -> Answer:
         "manifest_url": urls[MANIFEST],
         "signature_url": urls[SIGNATURE],
         "request_part_url": urls[REQUEST_PART],
-        "identities": identities,
-        "signer": str(services().signing_key.verifying_key),
-        "zip_url": url_for(".download", bundle_id=bundle.id),
     }
-    return render_template("staff/bundle.jinja", bundle=shown, row=row)
+    zip_url = url_for(".download", bundle_id=bundle.id)
+    return render_template("staff/bundle.jinja", bundle=shown, row=row, identities=identities, zip_url=zip_url)
 
 
 @blueprint.get("/bundles/<bundle_id>/parts/<path:name>")

@@ -1,0 +1,135 @@
+"""A real service with demo data, and a real browser to look at it with."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests import needs
+
+ROOT = Path(__file__).parents[2]
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@dataclass(frozen=True)
+class Demo:
+    """A running demo: where it is, what it told (see capture.demo.Tour), and its folder."""
+
+    origin: str
+    tour: dict[str, Any]
+    var: Path
+
+    def capture(self, *args: str) -> Any:
+        """Run a command of the service beside it; its JSON."""
+        command = [sys.executable, "-m", "capture", *args, "--json"]
+        done = subprocess.run(command, env=self.environment(), check=True, capture_output=True, text=True, cwd=ROOT)
+        return json.loads(done.stdout)
+
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "CAPTURE_VAR": str(self.var), "CAPTURE_ORIGIN": self.origin}
+
+
+@contextmanager
+def running_demo(var: Path) -> Iterator[Demo]:
+    """`capture demo` on a free port, until the end of the block."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "capture", "demo", "--port", str(port), "--json"]
+    environment = {**os.environ, "CAPTURE_VAR": str(var)}
+    with (
+        var.with_name("demo.log").open("w") as log,
+        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT) as process,
+    ):
+        assert process.stdout
+        tour = json.loads(process.stdout.readline())
+        try:
+            wait_for(f"{tour['address']}/healthz")
+            yield Demo(tour["address"], tour, var)
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+    assert process.returncode == 0
+
+
+def wait_for(address: str) -> None:
+    """Until it answers, for at most ten seconds."""
+    for _ in range(100):
+        try:
+            with urlopen(address):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise AssertionError(f"{address} does not answer")
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with running_demo(tmp_path_factory.mktemp("demo") / "var") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    chromium = needs.program("chromium", "chromium-browser", "google-chrome", install="apt install chromium")
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=chromium, args=ARGS)
+        yield launched
+        launched.close()
+
+
+@contextmanager
+def visit(browser: Browser, **options: Any) -> Iterator[Page]:
+    """A page in a context of its own; anything on its console, or an uncaught error, fails the test."""
+    context = browser.new_context(**options)
+    context.set_default_timeout(10_000)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type in {"error", "warning"} else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def check_accessible_without_script(page: Page, browser: Browser, **options: Any) -> None:
+    """The same for a page that runs no script, and so not axe either: its HTML, shown once more with none of its own scripts."""
+    html = re.sub(r"<script.*?</script>", "", page.content(), flags=re.DOTALL)
+    with visit(browser, **options) as twin:
+        twin.route(page.url, lambda route: route.fulfill(body=html, content_type="text/html"))
+        twin.goto(page.url)
+        check_accessible(twin)
+
+
+def check_accessible(page: Page) -> None:
+    """axe finds nothing at WCAG 2.2 AA, and the page does not scroll sideways."""
+    if page.evaluate("typeof axe === 'undefined'"):
+        page.evaluate((ROOT / "node_modules/axe-core/axe.min.js").read_text())
+    tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+    found = page.evaluate(
+        "tags => axe.run({runOnly: tags}).then(r => r.violations.map(v => [v.id, v.nodes.map(n => n.html)]))", tags
+    )
+    assert found == [], f"{page.url}: {found}"
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), (
+        f"{page.url} scrolls sideways"
+    )
