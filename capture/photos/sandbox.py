@@ -107,6 +107,7 @@ class _Worker:
             env=ENVIRONMENT,
             cwd="/",
             close_fds=True,
+            pipesize=1 << 20,
             start_new_session=True,
         )
         return self._process

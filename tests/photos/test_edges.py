@@ -125,7 +125,7 @@ def test_certificate_says_why_it_is_not_lossless(preset: Preset, why: str) -> No
 @needs_library
 def test_photo_larger_than_the_room_is_scaled_by_its_decoder(monkeypatch: pytest.MonkeyPatch) -> None:
     """A photo whose planes would not fit in memory is decoded at a half or less; a progressive one is refused."""
-    monkeypatch.setattr(planes, "ROOM", 80_000)
+    monkeypatch.setattr(planes, "ROOM", 130_000)
     source = corpus.insert(corpus.jpeg((320, 240)), corpus.segment(0xE1, sample_exif(orientation=6)))
     photo = clean(source, Preset())
     assert (photo.report.width, photo.report.height) == (120, 160)
