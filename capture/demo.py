@@ -65,7 +65,8 @@ def make_demo(services: Services) -> Tour:
         member = members.find_member(db, EMAIL)
     if member is None:
         add_member(services, ODS, email=EMAIL, name=MEMBER, role="manager", password=password, code_secret=code_secret)
-    draft = Draft("Demo patient", BORN, "DEMO-1", "back-of-forearm", "left", "lesion", services.settings.link_days, secrets.token_hex(16))
+    days, key = services.settings.link_days, secrets.token_hex(16)
+    draft = Draft("Demo patient", BORN, "DEMO-1", "back-of-forearm", "left", "lesion", days, key)
     issued = issue_link(services, practice.id, draft, actor="demo", asked_by=MEMBER)
     return Tour(
         address=services.settings.origin,
