@@ -53,7 +53,7 @@ class PlaneRaster:
             if number == 0 and im.size != self.size:
                 im = im.crop((0, 0, *self.size))
             im = change(im, size if number == 0 else shape)
-            planes.append(Plane(_padded(im, shape).tobytes(), *shape))
+            planes.append(Plane(_samples(_padded(im, shape)), *shape))
         return PlaneRaster(self._library, planes, size, luma)
 
 
@@ -117,3 +117,12 @@ def _padded(im: Image.Image, size: tuple[int, int]) -> Image.Image:
     if size[1] > height:
         padded.paste(padded.crop((0, height - 1, size[0], height)).resize((size[0], size[1] - height)), (0, height))
     return padded
+
+
+def _samples(im: Image.Image) -> bytearray:
+    """The bytes of a grey image, strip by strip: `tobytes` of the whole would hold them twice."""
+    samples = bytearray(im.width * im.height)
+    for top in range(0, im.height, 256):
+        strip = im.crop((0, top, im.width, min(top + 256, im.height)))
+        samples[top * im.width : (top + strip.height) * im.width] = strip.tobytes()
+    return samples
