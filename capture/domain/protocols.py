@@ -1,14 +1,12 @@
 """What is asked: views, protocols (named lists of views) and body sites, all data in `config/`."""
 
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from capture.errors import SettingsError
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -54,6 +52,9 @@ class Catalogue:
     sites: Mapping[str, Site]
 
 
+T = TypeVar("T", View, Protocol, Site)
+
+
 def load_catalogue(folder: Path) -> Catalogue:
     """Read protocols.toml and sites.toml; raises SettingsError with every problem."""
     problems: list[str] = []
@@ -61,17 +62,16 @@ def load_catalogue(folder: Path) -> Catalogue:
     views: dict[str, View] = {}
     protocols: dict[str, Protocol] = {}
     sites: dict[str, Site] = {}
-    for name, entry in asked.get("views", {}).items():
-        lists = {key: tuple(entry.get(key, ())) for key in ("do", "dont")}
-        _build(problems, f"view {name!r}", views, name, View, {"id": name, **entry, **lists})
-    for name, entry in asked.get("protocols", {}).items():
-        unknown = [view for view in entry.get("views", ()) if view not in views]
-        if unknown or not entry.get("views"):
-            problems.append(f"protocol {name!r} asks for views that are not there: {', '.join(unknown) or 'none'}")
+    for name, entry in _tables(asked, "views", problems):
+        _build(problems, f"view {name!r}", views, name, View, {"id": name, "do": (), "dont": (), **entry})
+    for name, entry in _tables(asked, "protocols", problems):
+        wanted = entry.get("views")
+        if not wanted or not _fits(wanted, tuple[str, ...]) or not views.keys() >= set(wanted):
+            problems.append(f"protocol {name!r} must list views that are there, not {wanted!r}")
             continue
-        chosen = tuple(views[view] for view in entry["views"])
+        chosen = tuple(views[view] for view in wanted)
         _build(problems, f"protocol {name!r}", protocols, name, Protocol, {"name": name, **entry, "views": chosen})
-    for name, entry in places.get("sites", {}).items():
+    for name, entry in _tables(places, "sites", problems):
         _build(problems, f"site {name!r}", sites, name, Site, {"name": name, **entry})
     if not protocols or not sites:
         problems.append(f"{folder} names no protocol or no site")
@@ -88,11 +88,31 @@ def _read(path: Path, problems: list[str]) -> dict[str, Any]:
         return {}
 
 
-def _build(problems: list[str], what: str, into: dict[str, T], name: str, kind: Callable[..., T], entry: Mapping[str, Any]) -> None:
-    try:
-        into[name] = kind(**entry)
-    except TypeError as error:
-        problems.append(f"{what}: {str(error).partition('.__init__() ')[2] or error}")
+def _tables(values: Mapping[str, Any], group: str, problems: list[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The tables of a group, such as [views.context] of `views`, with their names; anything else in it is a problem."""
+    found = values.get(group, {})
+    for name, entry in (found if isinstance(found, dict) else {"": found}).items():
+        if isinstance(entry, dict):
+            yield name, entry
+        else:
+            problems.append(f"{group} must hold tables such as [{group}.NAME], not {entry!r}")
+
+
+def _build(problems: list[str], what: str, into: dict[str, T], name: str, kind: type[T], entry: Mapping[str, Any]) -> None:
+    kinds = {field.name: field.type for field in fields(kind)}
+    wrong = [f"{what}: {key} is missing" for key in kinds if key not in entry]
+    wrong += [f"{what}: {key} is not known" for key in entry if key not in kinds]
+    wrong += [f"{what}: {key} cannot be {entry[key]!r}" for key in kinds if key in entry and not _fits(entry[key], kinds[key])]
+    problems += wrong
+    if not wrong:
+        into[name] = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
+
+
+def _fits(value: object, kind: Any) -> bool:
+    """Whether a value is of a field's type: a class, or a tuple of one (a list in the file)."""
+    if not get_args(kind):
+        return isinstance(value, kind)
+    return isinstance(value, list | tuple) and all(isinstance(item, get_args(kind)[0]) for item in value)
 
 
 def describe_site(site: Site, side: str) -> str:

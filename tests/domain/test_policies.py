@@ -1,0 +1,73 @@
+"""What may be asked of whom."""
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from capture.domain.policies import age, can_ask, check_can_ask
+from capture.domain.protocols import load_catalogue
+from capture.errors import NotAllowed
+from capture.settings import ROOT
+
+CATALOGUE = load_catalogue(ROOT / "config")
+TODAY = date(2026, 11, 22)
+ADULT = date(1980, 3, 31)
+INTIMATE = sorted(name for name, site in CATALOGUE.sites.items() if site.intimate)
+
+
+@pytest.mark.parametrize("protocol", CATALOGUE.protocols)
+@pytest.mark.parametrize("site", sorted(set(CATALOGUE.sites) - set(INTIMATE)))
+def test_every_other_place_can_be_asked_for(protocol: str, site: str) -> None:
+    """Each protocol can be asked of each place that is not intimate, with a side exactly where there are two."""
+    sides = {"left", "right"} if CATALOGUE.sites[site].sides else {""}
+    for side in ("left", "right", "", "both"):
+        assert can_ask(CATALOGUE, protocol, site, side, ADULT, TODAY) == (side in sides)
+
+
+@pytest.mark.parametrize("site", INTIMATE)
+def test_intimate_places_are_never_asked_for(site: str) -> None:
+    """No photo of an intimate place can be asked for, and of anyone under 18 the reason given is their age."""
+    side = "left" if CATALOGUE.sites[site].sides else ""
+    with pytest.raises(NotAllowed, match="through this service"):
+        check_can_ask(CATALOGUE, "lesion", site, side, date(2008, 11, 22), TODAY)
+    with pytest.raises(NotAllowed, match="under 18"):
+        check_can_ask(CATALOGUE, "lesion", site, side, date(2008, 11, 23), TODAY)
+    assert not can_ask(CATALOGUE, "lesion", site, side, ADULT, TODAY)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "site", "side", "born", "reason"),
+    [
+        ("tattoo", "back", "", ADULT, "what to ask for"),
+        ("lesion", "soul", "", ADULT, "place on the body"),
+        ("lesion", "arm", "", ADULT, "left or right"),
+        ("lesion", "back", "left", ADULT, "no left or right"),
+        ("lesion", "back", "", TODAY + timedelta(days=1), "in the past"),
+        ("lesion", "back", "", date(1900, 12, 31), "in the past"),
+    ],
+)
+def test_the_reason_is_said(protocol: str, site: str, side: str, born: date, reason: str) -> None:
+    """What cannot be asked is refused with the reason, in a sentence."""
+    with pytest.raises(NotAllowed, match=reason):
+        check_can_ask(CATALOGUE, protocol, site, side, born, TODAY)
+
+
+@pytest.mark.parametrize("born", [TODAY, date(1901, 1, 1)])
+def test_the_oldest_and_the_youngest_can_be_asked(born: date) -> None:
+    """A child born today and someone 125 years old are patients too."""
+    check_can_ask(CATALOGUE, "rash", "back", "", born, TODAY)
+
+
+@given(born=st.dates(date(1900, 1, 1), date(2100, 1, 1)), years=st.integers(0, 130), days=st.integers(0, 364))
+def test_age_in_whole_years(born: date, years: int, days: int) -> None:
+    """One is N years old from the Nth birthday on (1 March for those born on 29 February) and not a day before."""
+    try:
+        birthday = born.replace(year=born.year + years)
+    except ValueError:
+        birthday = date(born.year + years, 3, 1)
+    assert age(born, birthday) == years
+    assert age(born, birthday - timedelta(days=1)) == years - 1
+    next_year = birthday + timedelta(days=days)
+    assert age(born, next_year) in {years, years + 1}
