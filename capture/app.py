@@ -12,8 +12,10 @@ from flask import Flask, g
 from flask_wtf.csrf import CSRFProtect
 from jinja2 import ChainableUndefined, ChoiceLoader, FileSystemLoader, PackageLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
+from whitenoise import WhiteNoise
 
 from capture.domain.protocols import load_catalogue
+from capture.errors import SettingsError
 from capture.inbox.web import WebInbox
 from capture.photos import Cleaner
 from capture.sealing.keys import SigningKey
@@ -72,7 +74,6 @@ def create_app(services: Services) -> Flask:
         SESSION_COOKIE_SAMESITE="Lax",
         WTF_CSRF_TIME_LIMIT=None,  # a form lives as long as its browser: patients take hours
         WTF_CSRF_SSL_STRICT=False,  # the referrer is never sent; security.py looks at the origin
-        SEND_FILE_MAX_AGE_DEFAULT=ASSET_AGE,
     )
     app.extensions["capture.services"] = services
     _init_templates(app)
@@ -89,9 +90,20 @@ def create_app(services: Services) -> Flask:
         app.register_blueprint(sign_in.blueprint)
         app.register_blueprint(staff.blueprint)
         sign_in.init_rates(app, limiter)
+    app.wsgi_app = _with_assets(app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
     return app
+
+
+def _with_assets(app: Flask) -> WhiteNoise:
+    """Style, script and drawings before the application, compressed as the build made them; their addresses carry their hash."""
+    if not (ROOT / "static" / "build" / "capture.css").exists():
+        raise SettingsError(["the style and script of the pages are not built"], hint="make setup")
+    assets = WhiteNoise(app.wsgi_app, max_age=ASSET_AGE, allow_all_origins=False, add_headers_function=security.set_asset_headers)
+    for folder in ("build", "img"):
+        assets.add_files(str(ROOT / "static" / folder), f"static/{folder}/")
+    return assets
 
 
 def _init_templates(app: Flask) -> None:

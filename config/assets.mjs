@@ -1,6 +1,7 @@
 // Compiles static/css and static/js into static/build: `node config/assets.mjs`, from any folder.
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { compile } from "sass";
 
@@ -30,3 +31,9 @@ await build({
   legalComments: "none",
   logLevel: "warning",
 });
+
+for (const name of readdirSync(out).filter((name) => /\.(css|js)$/.test(name))) {
+  const bytes = readFileSync(out + name);
+  writeFileSync(`${out}${name}.gz`, gzipSync(bytes, { level: 9 }));
+  writeFileSync(`${out}${name}.br`, brotliCompressSync(bytes));
+}

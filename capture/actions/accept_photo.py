@@ -1,6 +1,7 @@
 """Take one photo: clean it, seal it, store it durably, and only then say that it has arrived."""
 
 import hashlib
+import logging
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from capture.sealing.keys import Recipient
 from capture.services import Services
 from capture.store import audit, blobs, photos, practices, requests
 from capture.store.models import Photo, Request
+
+logger = logging.getLogger("capture.photos")
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,9 @@ def _check_quota(services: Services, db: Session, request: Request) -> None:
 def _clean(services: Services, request_id: str, untrusted_bytes: bytes) -> CleanPhoto:
     try:
         return services.cleaner.clean(untrusted_bytes, Preset(max_bytes=services.settings.max_photo_bytes))
-    except PhotoRefused:
+    except PhotoRefused as error:
+        if error.code == "not-clean":
+            logger.error("the checker found more than a picture in a cleaned photo: %s", error.hint or error.code)
         with services.database.write() as db:
             requests.count_refusal(db, request_id)
         raise

@@ -1,6 +1,7 @@
 """What every answer carries, and what every unsafe request must show: headers, a nonce, cookies, an origin of one's own."""
 
 import secrets
+from wsgiref.headers import Headers
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import BadRequest
@@ -54,6 +55,12 @@ def set_cookie(response: BaseResponse, settings: Settings, name: str, value: str
 def drop_cookie(response: BaseResponse, settings: Settings, name: str) -> None:
     """Make the browser forget it."""
     response.delete_cookie(cookie_name(settings, name), secure=settings.secure, httponly=True, samesite="Lax", path="/")
+
+
+def set_asset_headers(headers: Headers, _path: str, _url: str) -> None:
+    """The headers of style, script and drawings, which the application itself does not serve."""
+    for name, value in _HEADERS.items():
+        headers[name] = value
 
 
 def _check_origin(settings: Settings) -> None:
