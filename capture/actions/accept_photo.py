@@ -35,6 +35,7 @@ def accept_photo(services: Services, request_id: str, view: str, photo_id: str, 
 
     Raises PhotoRefused, TooMany, Conflict, LinkExpired, NotFound (no such view), Unavailable.
     """
+    received_at = services.clock()
     with services.database.read() as db:
         request = db.get_one(Request, request_id)
         _check_open(services, db, request, view)
@@ -51,7 +52,7 @@ def accept_photo(services: Services, request_id: str, view: str, photo_id: str, 
         blob=blobs.new_name(request_id),
         sealed_size=len(sealed),
         sealed_sha256=hashlib.sha256(sealed).hexdigest(),
-        arrived_at=services.clock(),
+        arrived_at=received_at,
     )
     services.blobs.put(photo.blob, sealed)
     try:
@@ -100,7 +101,9 @@ def _keep(services: Services, db: Session, photo: Photo, clean: CleanPhoto) -> t
     if already := photos.find_photo(db, photo.id):
         return [photo.blob], _answer(services, db, request, already, clean.preview)
     _check_quota(services, db, request)
-    replaced = [old for old in photos.current_photos(db, request.id) if old.view == photo.view]
+    rivals = [old for old in photos.current_photos(db, request.id) if old.view == photo.view]
+    photo.replaced = any(old.arrived_at > photo.arrived_at for old in rivals)  # given up on the phone, and overtaken by the next
+    replaced = [photo] if photo.replaced else rivals
     for old in replaced:
         old.replaced = True
     photos.insert_photo(db, photo, _facts(clean))

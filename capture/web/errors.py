@@ -11,7 +11,8 @@ from werkzeug.wrappers import Response as BaseResponse
 from capture.errors import CaptureError, Unavailable
 
 logger = logging.getLogger("capture.web")
-RETRY_SECONDS = 10
+RETRY_SECONDS, RATE_SECONDS = 10, 60
+"""How long a browser should wait: after Unavailable, and after a rate limit."""
 _SENTENCES = {
     400: "Something was wrong with what the page sent. Go back, reload the page and try again.",
     404: "There is nothing at this address.",
@@ -51,7 +52,8 @@ def _answer_http(error: HTTPException) -> BaseResponse:
     if status < 400 or error.response is not None:  # a redirect that routing asks for
         return error.get_response()
     sentence = _SENTENCES.get(status, _SENTENCES[400 if status < 500 else 500])
-    return _answer(status, error.name.lower().replace(" ", "-"), sentence, {})
+    headers = {"Retry-After": str(RATE_SECONDS)} if status == 429 else {}
+    return _answer(status, error.name.lower().replace(" ", "-"), sentence, headers)
 
 
 def _answer_unexpected(error: Exception) -> Response:

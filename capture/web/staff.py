@@ -50,6 +50,7 @@ EVENTS = {
     "request delivered": "Photos are in the practice's inbox",
     "request collected": "Photos opened",
     "bundle opened": "Photos opened again",
+    "bundle viewed": "Opening page shown",
     "bundle downloaded": "Encrypted bundle downloaded",
     "request cancelled": "Request cancelled",
     "request locked": "Link locked after 20 wrong dates of birth",
@@ -121,8 +122,9 @@ def cancel_request(request_id: str) -> Answer:
 @blueprint.get("/bundles/<bundle_id>")
 def show_bundle(bundle_id: str) -> Answer:
     """The page that opens a bundle in the browser."""
-    with services().database.read() as db:
+    with services().database.write() as db:
         bundle = photos.find_bundle(db, g.practice.id, bundle_id)
+        _note(db, "bundle viewed", bundle.request_id)
         row = _row(db, requests.find_request(db, g.practice.id, bundle.request_id))
         files = bundle_files(services(), db, bundle).files
         identities = [
@@ -159,11 +161,10 @@ def part(bundle_id: str, name: str) -> Response:
 @blueprint.get("/bundles/<bundle_id>.zip")
 def download(bundle_id: str) -> Response:
     """The encrypted bundle as one file, streamed."""
-    now = services().clock()
     with services().database.write() as db:
         bundle = photos.find_bundle(db, g.practice.id, bundle_id)
         files = bundle_files(services(), db, bundle)
-        audit.append(db, g.practice.id, actor=g.member.id, action="bundle downloaded", subject=bundle.request_id, at=now)
+        _note(db, "bundle downloaded", bundle.request_id)
     sealed = SealedBundle(bundle.manifest, bundle.signature, bundle.request_part)
     pieces = stream_zip(sealed, (file.read() for file in files.files[3:]))
     disposition = f'attachment; filename="capture-{files.receipt}.zip"'
@@ -180,9 +181,10 @@ def collected(bundle_id: str) -> tuple[dict[str, bool], int]:
 @blueprint.get("/identities/<recipient_id>.age")
 def identity(recipient_id: str) -> Response:
     """One of the practice's identity files, under its passphrase."""
-    with services().database.read() as db:
+    with services().database.write() as db:
         for key in practices.list_identities(db, g.practice.id):
             if key.id == recipient_id and key.identity_file is not None:
+                _note(db, "key file fetched", key.id)
                 return Response(key.identity_file, mimetype="application/octet-stream")
     raise NotFound
 
@@ -222,6 +224,11 @@ def _row(db: Session, row: Request) -> dict[str, Any]:
         "url": url_for(".show_request", request_id=row.id),
         "bundle_url": url_for(".show_bundle", bundle_id=bundle.id) if bundle else None,
     }
+
+
+def _note(db: Session, action: str, subject: str) -> None:
+    """Record what a member looked at (SECURITY 40)."""
+    audit.append(db, g.practice.id, actor=g.member.id, action=action, subject=subject, at=services().clock())
 
 
 def _who(db: Session, actor: str) -> str:
