@@ -1,6 +1,7 @@
 """The commands that work on this machine's service: its settings, keys and database."""
 
 import json
+import os
 import sys
 from dataclasses import asdict
 from datetime import date
@@ -17,6 +18,7 @@ def load_services(**overrides: Any) -> Any:
     from capture.app import make_services
     from capture.settings import load_settings
 
+    os.umask(0o077)  # whatever is written is for this user only
     return make_services(load_settings(**overrides))
 
 
