@@ -31,7 +31,7 @@ class Accepted:
 
 
 def accept_photo(services: Services, request_id: str, view: str, photo_id: str, untrusted_bytes: bytes) -> Accepted:
-    """Take a photo for a view; the same `photo_id` again changes nothing and gives the same answer (SECURITY 12).
+    """Take a photo for a view; the same again under its `photo_id` changes nothing and gives the same answer (SECURITY 12).
 
     Raises PhotoRefused, TooMany, Conflict, LinkExpired, NotFound (no such view), Unavailable.
     """
@@ -40,6 +40,7 @@ def accept_photo(services: Services, request_id: str, view: str, photo_id: str, 
         request = db.get_one(Request, request_id)
         _check_open(services, db, request, view)
         if already := photos.find_photo(db, photo_id):
+            _check_same(db, request, already, view, hashlib.sha256(untrusted_bytes).hexdigest())
             return _answer(services, db, request, already, b"")
         _check_quota(services, db, request)
         recipients = [Recipient.parse(row.recipient) for row in practices.current_recipients(db, request.practice_id)]
@@ -99,6 +100,7 @@ def _keep(services: Services, db: Session, photo: Photo, clean: CleanPhoto) -> t
     request = requests.lock_request(db, photo.request_id)
     check_can_continue(State(request.state), services.clock(), request.expires_at)
     if already := photos.find_photo(db, photo.id):
+        _check_same(db, request, already, photo.view, clean.report.sha256_before)
         return [photo.blob], _answer(services, db, request, already, clean.preview)
     _check_quota(services, db, request)
     rivals = [old for old in photos.current_photos(db, request.id) if old.view == photo.view]
@@ -123,8 +125,14 @@ def _facts(clean: CleanPhoto) -> dict[str, Any]:
     return {"size": len(clean.jpeg), **asdict(clean.report)}
 
 
-def _answer(services: Services, db: Session, request: Request, photo: Photo, preview: bytes) -> Accepted:
-    if photo.request_id != request.id:
+def _check_same(db: Session, request: Request, already: Photo, view: str, sha256: str) -> None:
+    """Another photo under an id that was used, as a form that the browser kept sends it, must not be taken for the first one."""
+    if already.request_id != request.id:
         raise Conflict("This photo cannot be taken. Take it again.")
+    if (already.view, photos.facts_of(db, already)["sha256_before"]) != (view, sha256):
+        raise PhotoRefused("This page has sent another photo before. Send this one again.", code="photo-id-used")
+
+
+def _answer(services: Services, db: Session, request: Request, photo: Photo, preview: bytes) -> Accepted:
     total = len(services.catalogue.protocols[requests.details_of(db, request).protocol].views)
     return Accepted(photo.id, len(photos.current_photos(db, request.id)), total, (), preview)

@@ -216,7 +216,7 @@ def _tasks() -> dict[str, Any]:
         "tasks": tasks,
         "done_count": len(g.arrived),
         "total": len(tasks),
-        "can_send": bool(g.arrived),
+        "can_send": len(g.arrived) == len(tasks),
         "check_url": url_for(".check"),
     }
 
