@@ -105,7 +105,8 @@ def _build(problems: list[str], what: str, into: dict[str, T], name: str, kind: 
     wrong += [f"{what}: {key} cannot be {entry[key]!r}" for key in kinds if key in entry and not _fits(entry[key], kinds[key])]
     problems += wrong
     if not wrong:
-        into[name] = kind(**{key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()})
+        checked: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+        into[name] = kind(**checked)
 
 
 def _fits(value: object, kind: Any) -> bool:

@@ -6,7 +6,7 @@ is found by `check_chain`, and a cut-off end by the head.
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -38,7 +38,7 @@ def event_hash(event: AuditEvent) -> str:
     fields = [
         event.practice_id,
         event.number,
-        event.at.isoformat(),
+        event.at.astimezone(UTC).isoformat(),
         event.actor,
         event.action,
         event.subject,
@@ -64,5 +64,7 @@ def check_chain(db: Session, practice_id: str) -> str:
         if event.hash != event_hash(event):
             return f"event {number} was altered"
         previous = event.hash
-    head = db.get_one(AuditHead, practice_id)
+    head = db.get(AuditHead, practice_id)
+    if head is None:
+        return "the end of the chain is missing"
     return "" if (head.number, head.hash) == (number, previous) else f"the chain ends at event {number}, not {head.number}"

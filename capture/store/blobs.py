@@ -42,14 +42,14 @@ class FolderBlobs:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         make_folder(folder)
+        sync_folder(folder.parent)
 
     def put(self, name: str, data: bytes) -> None:
         """See BlobStore."""
         path = self._path(name)
         try:
-            if not path.parent.exists():
-                make_folder(path.parent)
-                sync_folder(self._folder)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(self._folder)  # even if it was there: who made it may not have come that far
             write_new(path, data)
         except OSError as error:
             full = error.errno in {errno.ENOSPC, errno.EDQUOT}

@@ -12,8 +12,8 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -23,12 +23,14 @@ from capture.store.vault import Vault, make_folder
 BUSY_SECONDS = 5
 """How long a transaction waits for another before the page says to try again."""
 _PRAGMAS = (
+    f"busy_timeout={BUSY_SECONDS * 1000}",  # first, since the next one may have to wait
     "journal_mode=WAL",
     "synchronous=FULL",
     "foreign_keys=ON",
     "secure_delete=ON",
-    f"busy_timeout={BUSY_SECONDS * 1000}",
 )
+_MIGRATION_LOCK = 0x63617074757265
+"""Names the lock that processes which start at once queue on; SQLite queues them at BEGIN IMMEDIATE."""
 
 
 class Database:
@@ -55,27 +57,34 @@ class Database:
     @contextmanager
     def _session(self, *, write: bool) -> Iterator[Session]:
         engine = self.engine.execution_options(capture_write=write)
-        try:
-            with Session(engine, expire_on_commit=False, info={"vault": self._vault}) as session:
-                yield session
-        except IntegrityError as error:  # two at once did what only one may
-            raise Conflict from error
-        except (OperationalError, PoolTimeout) as error:
-            raise Unavailable(hint=f"the database answers: {getattr(error, 'orig', None) or error}") from error
+        with _our_errors(), Session(engine, expire_on_commit=False, info={"vault": self._vault}) as session:
+            yield session
 
     def migrate(self) -> None:
-        """Bring the schema to what this code expects; each migration is one transaction."""
-        command.upgrade(self._alembic(), "head")
-
-    def _alembic(self) -> Config:
+        """Bring the schema to what this code expects, in one transaction. Raises Unavailable as `write` does."""
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-        config.attributes["engine"] = self.engine
-        return config
+        with _our_errors(), self.engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
 
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+
+@contextmanager
+def _our_errors() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:  # two at once did what only one may
+        raise Conflict from error
+    except (DataError, ProgrammingError):  # a mistake of ours
+        raise
+    except (DatabaseError, InterfaceError, PoolTimeout) as error:
+        raise Unavailable(hint=f"the database answers: {getattr(error, 'orig', None) or error}") from error
 
 
 def _make_engine(url: str) -> Engine:
@@ -117,9 +126,8 @@ def database_exists(url: str) -> bool:
         return Path(url.removeprefix("sqlite:///")).exists()
     engine = _make_engine(url)
     try:
-        return not is_empty(engine)
-    except OperationalError as error:
-        raise Unavailable(hint=f"the database answers: {error.orig}") from error
+        with _our_errors():
+            return not is_empty(engine)
     finally:
         engine.dispose()
 

@@ -58,7 +58,7 @@ def start_session(
 
 
 def find_session(db: Session, cookie: str, kind: str, now: datetime) -> SessionRow | None:
-    """The live session of that kind, or None. A clock that was set back does not bring one to life again."""
+    """The live session of that kind, or None."""
     row = db.get(SessionRow, _hash(cookie))
     if row is None or row.kind != kind or now >= row.expires_at or now - row.seen_at >= LIFETIMES[kind].idle:
         return None

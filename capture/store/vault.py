@@ -49,7 +49,7 @@ class Vault:
         """Open what was sealed to that place; raises CaptureError when it was altered or moved."""
         try:
             return json.loads(self._fields.decrypt(sealed[:_NONCE], sealed[_NONCE:], place.encode()))
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # a ValueError when hardly anything is left of it
             raise CaptureError(
                 f"A sealed value at {place.split('/', maxsplit=1)[0]} does not open.",
                 hint="is var/keys/secret the one that belongs to this database?",
@@ -75,8 +75,12 @@ class Vault:
 
 
 def make_folder(folder: Path) -> None:
-    """Make a folder that only this user can enter."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Make a folder that only this user can enter; SettingsError where that is not possible."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        problem = f"the folder {folder} cannot be made: {error.strerror}"
+        raise SettingsError([problem], hint="set CAPTURE_VAR to a folder that this user may write to") from None
 
 
 def load_vault(keys: Path, *, may_create: bool) -> Vault:

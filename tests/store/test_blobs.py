@@ -1,0 +1,185 @@
+"""Sealed parts in a folder: durable before `put` returns, written once, never outside the folder."""
+
+import errno
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from capture.errors import CaptureError, NotFound, Unavailable
+from capture.settings import ROOT
+from capture.store.blobs import FolderBlobs, new_name
+from capture.store.models import new_id
+from tests import needs
+
+PUT = """
+import sys
+from pathlib import Path
+from capture.store.blobs import FolderBlobs
+blobs = FolderBlobs(Path(sys.argv[1]))
+Path(sys.argv[1]).joinpath("begin").unlink(missing_ok=True)
+blobs.put(sys.argv[2], b"sealed" * 5000)
+Path(sys.argv[1]).joinpath("end").unlink(missing_ok=True)
+"""
+
+
+@pytest.fixture
+def blobs(tmp_path: Path) -> FolderBlobs:
+    return FolderBlobs(tmp_path / "blobs")
+
+
+def contents(blobs: FolderBlobs, name: str) -> bytes:
+    return b"".join(blobs.read(name))
+
+
+def test_what_was_put_is_read_back(blobs: FolderBlobs, tmp_path: Path) -> None:
+    """A part is read back whole, in pieces of bounded size, and only this user can read the file."""
+    name, data = new_name(new_id()), os.urandom(200_000)
+    blobs.put(name, data)
+    pieces = list(blobs.read(name))
+    assert b"".join(pieces) == data
+    assert max(map(len, pieces)) <= 65_536
+    path = tmp_path / "blobs" / name
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_name_is_written_once(blobs: FolderBlobs) -> None:
+    """A second write under a name is refused and changes nothing; nothing half-written stays behind."""
+    name = new_name(new_id())
+    blobs.put(name, b"first")
+    with pytest.raises(Unavailable):
+        blobs.put(name, b"second")
+    assert contents(blobs, name) == b"first"
+    assert len(list(blobs._path(name).parent.iterdir())) == 1
+
+
+def test_deleting(blobs: FolderBlobs, tmp_path: Path) -> None:
+    """A deleted part is gone, the others of its request stay, the empty folder goes; deleting again is no error."""
+    request = new_id()
+    one, other = new_name(request), new_name(request)
+    blobs.put(one, b"1")
+    blobs.put(other, b"2")
+    blobs.delete(one)
+    with pytest.raises(NotFound):
+        contents(blobs, one)
+    assert contents(blobs, other) == b"2"
+    for name in (other, other, one):
+        blobs.delete(name)
+    assert list((tmp_path / "blobs").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "../secret",
+        f"{'a' * 32}/../../secret",
+        f"/{'a' * 31}/{'b' * 32}.age",
+        f"{'a' * 32}/{'b' * 32}.age\n",
+        f"{'a' * 32}/{'b' * 32}.age/x",
+        f"{'A' * 32}/{'b' * 32}.age",
+        f"{'a' * 32}\\{'b' * 32}.age",
+        f"{'a' * 32}/{'b' * 32}.age\0",
+        f"{'a' * 32}/{'b' * 32}",
+    ],
+)
+def test_a_name_that_leads_elsewhere_is_refused(blobs: FolderBlobs, tmp_path: Path, name: str) -> None:
+    """Only the form of our own names is a name: nothing is read, written or deleted anywhere else (SECURITY 22)."""
+    (tmp_path / "secret").write_bytes(b"not yours")
+    for act in (lambda: blobs.put(name, b"x"), lambda: contents(blobs, name), lambda: blobs.delete(name)):
+        with pytest.raises(NotFound):
+            act()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["blobs", "secret"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, "no-space"), (errno.EDQUOT, "no-space"), (errno.EIO, "unavailable")])
+@pytest.mark.parametrize("call", ["fsync", "fdopen"])
+def test_a_disk_that_does_not_take_it(
+    blobs: FolderBlobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, number: int, code: str
+) -> None:
+    """A full disk or an error in fsync is never acknowledged, leaves nothing behind, and is over when space is back (faults)."""
+    name = new_name(new_id())
+
+    def fail(*_args: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(f"capture.sealing.files.os.{call}", fail)
+        with pytest.raises(Unavailable) as caught:
+            blobs.put(name, b"sealed")
+    assert caught.value.code == code
+    assert os.strerror(number) in (caught.value.hint or "")
+    assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
+    blobs.put(name, b"sealed")
+    assert contents(blobs, name) == b"sealed"
+
+
+def test_a_full_file_system(tmp_path: Path) -> None:
+    """On a file system that is really full a part is refused as no-space, and a smaller one is taken (faults: disk full)."""
+    unshare = needs.program("unshare", install="apt install util-linux")
+    command = "mount -t tmpfs -o size=256k none {0} && exec {1} -c {2} {0}"
+    code = (
+        "import sys; from pathlib import Path; from capture.store.blobs import FolderBlobs, new_name\n"
+        "from capture.errors import Unavailable\n"
+        "blobs = FolderBlobs(Path(sys.argv[1]) / 'blobs')\n"
+        "try: blobs.put(new_name('a' * 32), bytes(2_000_000))\n"
+        "except Unavailable as error: print(error.code)\n"
+        "name = new_name('a' * 32); blobs.put(name, b'small'); print(b''.join(blobs.read(name)).decode())\n"
+    )
+    shell = command.format(shlex.quote(str(tmp_path)), sys.executable, shlex.quote(code))
+    done = subprocess.run(
+        [unshare, "--map-root-user", "--mount", "sh", "-c", shell], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    assert done.stdout.split() == ["no-space", "small"]
+
+
+def test_the_order_of_a_durable_write(tmp_path: Path) -> None:
+    """Seen from outside: the bytes, fsync of the file, its name, fsync of the folder, and only then does `put` return (faults)."""
+    strace = needs.program("strace", install="apt install strace")
+    trace, folder, name = tmp_path / "trace", tmp_path / "blobs", f"{'a' * 32}/{'b' * 32}.age"
+    calls = "trace=write,fsync,fdatasync,link,linkat,rename,renameat,renameat2,mkdir,mkdirat,unlink,unlinkat"
+    command = [strace, "-f", "-y", "-s", "40", "-e", calls, "-o", trace, sys.executable, "-c", PUT, folder, name]
+    subprocess.run([str(part) for part in command], cwd=ROOT, check=True)
+    lines = trace.read_text().splitlines()
+    begin = next(number for number, line in enumerate(lines) if "/begin" in line)
+    end = next(number for number, line in enumerate(lines) if "/end" in line)
+    seen = [step for line in lines[begin + 1 : end] if str(folder) in line for step in _steps(line, folder)]
+    assert seen == [
+        "mkdir request",
+        "fsync blobs",
+        "write part",
+        "fsync part",
+        "link part to name",
+        "unlink part",
+        "fsync request",
+    ]
+
+
+def _steps(line: str, folder: Path) -> list[str]:
+    """A line of the trace, with our paths as words."""
+    request = f"{folder}/{'a' * 32}"
+    line = re.sub(rf"{request}/\.[0-9a-f]+\.part", "PART", line).replace(f"{request}/{'b' * 32}.age", "NAME")
+    line = line.replace(request, "REQUEST").replace(str(folder), "BLOBS")
+    patterns = {
+        r'mkdir(at)?\(.*"REQUEST".* = 0': "mkdir request",
+        r"fsync\(\d+<BLOBS>\) += 0": "fsync blobs",
+        r"write\(\d+<PART>.* = 30000": "write part",
+        r"fsync\(\d+<PART>\) += 0": "fsync part",
+        r'link(at)?\(.*"PART".*"NAME".* = 0': "link part to name",
+        r'unlink(at)?\(.*"PART".* = 0': "unlink part",
+        r"fsync\(\d+<REQUEST>\) += 0": "fsync request",
+    }
+    return [step for pattern, step in patterns.items() if re.search(pattern, line)] or [line]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """A file where the folder should be stops the start with a sentence and a hint."""
+    (tmp_path / "blobs").write_text("in the way")
+    with pytest.raises(CaptureError) as caught:
+        FolderBlobs(tmp_path / "blobs")
+    assert caught.value.hint

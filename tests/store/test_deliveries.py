@@ -1,0 +1,141 @@
+"""The outbox: one effect for each delivery, whoever works on it."""
+
+import threading
+from collections import Counter
+from datetime import timedelta
+
+from capture.store import deliveries
+from capture.store.database import Database
+from capture.store.deliveries import LEASE, Lease
+from capture.store.models import Delivery, Practice
+from tests.store.conftest import NOW
+from tests.store.rows import add_bundle, add_deliveries, add_request
+
+
+def lease(database: Database, now_offset: timedelta = timedelta(0)) -> Lease | None:
+    with database.write() as db:
+        return deliveries.lease_due(db, NOW + now_offset)
+
+
+def one_lease(database: Database, practice: Practice) -> Lease:
+    with database.write() as db:
+        add_bundle(db, add_request(db, practice.id))
+    taken = lease(database)
+    assert taken is not None
+    return taken
+
+
+def test_an_empty_outbox(database: Database) -> None:
+    """With nothing due there is no lease."""
+    assert lease(database) is None
+
+
+def test_two_workers_make_each_delivery_once(database: Database, practice: Practice) -> None:
+    """Two workers on fifty deliveries make every one of them, none twice, and both have work (faults: two workers)."""
+    with database.write() as db:
+        bundles = add_deliveries(db, practice.id, 50)
+    start, effects = threading.Barrier(2), Counter[tuple[str, str]]()
+    lock = threading.Lock()
+
+    def work(name: str) -> None:
+        start.wait()
+        while taken := lease(database):
+            with lock:
+                effects[taken.bundle_id, name] += 1
+            with database.write() as db:
+                assert deliveries.mark_delivered(db, taken, NOW)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(bundle for bundle, _ in effects) == sorted(bundles)
+    assert set(effects.values()) == {1}
+    assert {name for _, name in effects} == {"a", "b"}
+    with database.read() as db:
+        assert {(row.state, row.attempts) for row in db.query(Delivery)} == {("delivered", 1)}
+        assert all(deliveries.all_delivered(db, bundle) for bundle in bundles)
+
+
+def test_those_due_longest_go_first(database: Database, practice: Practice) -> None:
+    """Deliveries are made in the order in which they fell due, and none before its time."""
+    with database.write() as db:
+        bundles = add_deliveries(db, practice.id, 3)
+        db.query(Delivery).filter_by(bundle_id=bundles[2]).one().due_at = NOW + timedelta(seconds=1)
+    taken = [lease(database) for _ in range(3)]
+    assert [one and one.bundle_id for one in taken] == [*bundles[:2], None]
+    later = lease(database, timedelta(seconds=1))
+    assert later is not None
+    assert later.bundle_id == bundles[2]
+
+
+def test_a_lease_keeps_others_away_for_two_minutes(database: Database, practice: Practice) -> None:
+    """While a lease lasts nobody else gets the delivery; when its holder has stopped half-way, another one does."""
+    first = one_lease(database, practice)
+    assert lease(database, LEASE - timedelta(seconds=1)) is None
+    second = lease(database, LEASE)
+    assert second is not None
+    assert (second.delivery_id, second.attempts, second.fence) == (first.delivery_id, 2, first.fence + 1)
+    assert timedelta(minutes=2) == LEASE
+
+
+def test_a_lost_lease_changes_nothing(database: Database, practice: Practice) -> None:
+    """A worker that comes back after its lease was taken over neither marks the delivery nor puts it back."""
+    lost = one_lease(database, practice)
+    held = lease(database, LEASE)
+    assert held is not None
+    with database.write() as db:
+        assert not deliveries.mark_delivered(db, lost, NOW)
+        assert not deliveries.put_back(db, lost, NOW, "late")
+        row = db.get_one(Delivery, held.delivery_id)
+        assert (row.state, row.last_error, row.due_at, row.delivered_at) == ("queued", "", NOW + 2 * LEASE, None)
+        assert deliveries.mark_delivered(db, held, NOW)
+    with database.write() as db:
+        assert not deliveries.mark_delivered(db, held, NOW)
+        assert not deliveries.put_back(db, held, NOW, "late")
+        assert db.get_one(Delivery, held.delivery_id).state == "delivered"
+
+
+def test_a_slow_worker_that_nobody_replaced_may_settle(database: Database, practice: Practice) -> None:
+    """A lease that ran out but was taken by no one still counts: the work was done once."""
+    taken = one_lease(database, practice)
+    with database.write() as db:
+        assert deliveries.mark_delivered(db, taken, NOW + 5 * LEASE)
+
+
+def test_what_was_put_back_is_tried_later(database: Database, practice: Practice) -> None:
+    """A failed delivery is due again when it was said, with the code of what went wrong and its tries counted."""
+    taken = one_lease(database, practice)
+    with database.write() as db:
+        assert deliveries.put_back(db, taken, NOW + timedelta(seconds=30), "inbox-down")
+        assert not deliveries.all_delivered(db, taken.bundle_id)
+        assert db.get_one(Delivery, taken.delivery_id).last_error == "inbox-down"
+    assert lease(database, timedelta(seconds=29)) is None
+    again = lease(database, timedelta(seconds=30))
+    assert again is not None
+    assert again.attempts == 2
+    with database.write() as db:
+        assert deliveries.mark_delivered(db, again, NOW)
+        assert db.get_one(Delivery, again.delivery_id).last_error == ""
+
+
+def test_a_lease_of_a_transaction_that_failed_was_never_taken(database: Database, practice: Practice) -> None:
+    """A worker that dies while it takes a lease leaves the delivery due at once."""
+    with database.write() as db:
+        add_bundle(db, add_request(db, practice.id))
+    with database.read() as db:  # ends without a commit
+        assert deliveries.lease_due(db, NOW) is not None
+    assert lease(database) is not None
+
+
+def test_a_bundle_is_delivered_when_every_inbox_has_it(database: Database, practice: Practice) -> None:
+    """With two inboxes the bundle counts as delivered only after both."""
+    with database.write() as db:
+        bundle = add_bundle(db, add_request(db, practice.id), ("web", "folder"))
+    for left in (False, True):
+        taken = lease(database)
+        assert taken is not None
+        with database.write() as db:
+            deliveries.mark_delivered(db, taken, NOW)
+            assert deliveries.all_delivered(db, bundle.id) is left

@@ -1,0 +1,101 @@
+"""The schema: what the migrations make is what the models say, whole or not at all."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import event, inspect, text
+
+from capture.errors import Unavailable
+from capture.settings import ROOT
+from capture.store.database import Database, database_exists, is_alive, is_empty
+from capture.store.models import AuditHead, Base
+from capture.store.vault import Vault
+
+
+def test_the_head_is_what_the_models_say(database: Database) -> None:
+    """After the migrations nothing is left that Alembic would still change to match the models."""
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+
+
+def test_constraints_have_the_models_names(database: Database) -> None:
+    """Every table, primary key, unique constraint and foreign key has the name that a later migration will use."""
+    found = inspect(database.engine)
+    assert set(found.get_table_names()) == {*Base.metadata.tables, "alembic_version"}
+    for name, table in Base.metadata.tables.items():
+        named = {str(constraint.name) for constraint in table.constraints}
+        keys = [*found.get_foreign_keys(name), *found.get_unique_constraints(name), found.get_pk_constraint(name)]
+        assert {str(key["name"]) for key in keys} == named
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    """A start on a database that is up to date leaves it as it is: one version, one chain of the service."""
+    database.migrate()
+    with database.read() as db:
+        assert db.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
+        assert db.query(AuditHead).count() == 1
+
+
+def test_two_processes_may_start_at_once(empty_url: str, vault: Vault) -> None:
+    """Two that migrate the same empty database at the same time both end with the whole schema."""
+    ready = threading.Barrier(2)
+
+    def start(_number: int) -> None:
+        database = Database(empty_url, vault)
+        try:
+            ready.wait()
+            database.migrate()
+            assert is_alive(database)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(start, range(2)))
+
+
+def test_a_migration_that_fails_half_way_leaves_the_old_schema(empty_url: str, vault: Vault) -> None:
+    """The old schema or the new: what stops in the middle leaves no table behind, and the next start makes them all."""
+    database = Database(empty_url, vault)
+
+    def fail(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if "CREATE TABLE photos" in statement:
+            raise InterruptedError
+
+    event.listen(database.engine, "before_cursor_execute", fail)
+    with pytest.raises(InterruptedError):
+        database.migrate()
+    event.remove(database.engine, "before_cursor_execute", fail)
+    assert inspect(database.engine).get_table_names() == []
+    database.migrate()
+    assert is_alive(database)
+    database.close()
+
+
+def test_whether_there_is_a_database(empty_url: str, vault: Vault) -> None:
+    """An empty place holds no database, a migrated one does, and looking makes none."""
+    assert not database_exists(empty_url)
+    assert not database_exists(empty_url)
+    database = Database(empty_url, vault)
+    assert is_empty(database.engine)
+    database.migrate()
+    assert not is_empty(database.engine)
+    database.close()
+    assert database_exists(empty_url)
+
+
+def test_there_is_one_line_of_migrations() -> None:
+    """The migrations have one head, so that an upgrade has one meaning."""
+    assert len(ScriptDirectory(ROOT / "capture/store/migrations").get_heads()) == 1
+
+
+def test_a_server_that_is_not_there_is_unavailable() -> None:
+    """A PostgreSQL that does not answer is Unavailable with what it said, not a traceback."""
+    with pytest.raises(Unavailable) as caught:
+        database_exists("postgresql+psycopg://capture@/none?host=/nowhere")
+    assert "the database answers" in (caught.value.hint or "")
