@@ -1,6 +1,7 @@
 """Come in through a link: the date of birth is given and checked."""
 
-from datetime import date
+from datetime import date, datetime
+from math import ceil
 
 from capture.domain.links import GUESSES_IN_ALL, token_hash
 from capture.domain.requests import State, check_can_confirm
@@ -37,7 +38,7 @@ def confirm(services: Services, token: str, born: date) -> str | None:
     request, _ = find_link(services, token)
     with services.database.write() as db:
         if not requests.reserve_guess(db, request.id, now):
-            raise GuessingLimited(_seconds_to_wait(services, request.id))
+            raise GuessingLimited(_seconds_to_wait(requests.lock_request(db, request.id), now))
     right = services.vault.check_secret(request.dob_hash, born.isoformat(), request.id)
     with services.database.write() as db:
         request = requests.lock_request(db, request.id)
@@ -59,10 +60,8 @@ def minutes_to_wait(services: Services, token: str) -> int:
     """How long this link still waits after wrong dates, in minutes rounded up; 0 when it does not."""
     with services.database.read() as db:
         request = requests.find_by_token(db, token_hash(token))
-        return -(-_seconds_to_wait(services, request.id) // 60) if request else 0
+        return -(-_seconds_to_wait(request, services.clock()) // 60) if request else 0
 
 
-def _seconds_to_wait(services: Services, request_id: str) -> int:
-    with services.database.read() as db:
-        until = db.get_one(Request, request_id).wait_until
-    return max(0, int((until - services.clock()).total_seconds()) + 1) if until and until > services.clock() else 0
+def _seconds_to_wait(request: Request, now: datetime) -> int:
+    return max(0, ceil((request.wait_until - now).total_seconds())) if request.wait_until else 0

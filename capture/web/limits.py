@@ -14,7 +14,7 @@ BODY = 65_536
 """The largest body, in bytes, of every route that takes no photo (SECURITY 23)."""
 FORM_AROUND = 16_384
 """What a multipart form may weigh besides its photo."""
-ADDRESS_RATE = "3000 per minute"
+ADDRESS_RATE = "6000 per minute"
 """300 patients behind one address all finish, so this only stops floods."""
 SIGN_IN_RATES = {"member": "10 per 5 minutes", "address": "10 per 5 minutes", "all": "1000 per 5 minutes"}
 CODE_RATE = "5 per 5 minutes"

@@ -21,7 +21,7 @@ from capture.web.security import cookie_name, set_cookie
 ACCEPT = "image/jpeg,image/png,image/webp,image/heic,image/heif,image/avif,image/*"
 COOKIE = "patient"
 blueprint = Blueprint("patient", __name__)
-Answer = BaseResponse | str | tuple[str, int] | tuple[Response, int]
+Answer = BaseResponse | str | tuple[str, int] | tuple[str, int, dict[str, str]] | tuple[Response, int]
 
 
 @blueprint.before_request
@@ -64,7 +64,7 @@ def confirm(token: str) -> Answer:
     try:
         cookie = open_link.confirm(services(), token, born)
     except GuessingLimited as error:
-        return _start_page({}, {}, -(-error.retry_after // 60)), error.status
+        return _start_page({}, {}, -(-error.retry_after // 60)), error.status, {"Retry-After": str(error.retry_after)}
     if cookie is None:
         wait = open_link.minutes_to_wait(services(), token)
         return _start_page({"dob": "This date of birth does not match. Check it and try again"}, values, wait), 422
@@ -216,7 +216,7 @@ def _tasks() -> dict[str, Any]:
         "tasks": tasks,
         "done_count": len(g.arrived),
         "total": len(tasks),
-        "can_send": len(g.arrived) == len(tasks),
+        "can_send": bool(g.arrived),
         "check_url": url_for(".check"),
     }
 

@@ -29,6 +29,9 @@ _HEADERS = {
 
 def init_security(app: Flask, settings: Settings) -> None:
     """Install the headers and the check of the origin."""
+    app.url_map.strict_slashes = app.url_map.merge_slashes = (
+        False  # routing would redirect to an address made of Host (SECURITY 14)
+    )
     app.before_request(lambda: _check_origin(settings))
     app.after_request(lambda response: _set_headers(response, settings))
     app.context_processor(lambda: {"csp_nonce": csp_nonce()})

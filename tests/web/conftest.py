@@ -55,7 +55,7 @@ def session_of(services: Services, member: AMember) -> str:
 
 def code_of(member: AMember, clock: Clock, steps: int = 0) -> str:
     """What the authenticator app shows now, or some steps of 30 seconds later."""
-    return pyotp.TOTP(member.code_secret).at(clock(), steps)
+    return pyotp.TOTP(member.code_secret).at(clock(), counter_offset=steps)
 
 
 def app_with(services: Services, **settings: object) -> Flask:
