@@ -36,7 +36,7 @@ def give_code(services: Services, cookie: str, code: str) -> str | None:
         member = db.get_one(Member, session.member_id)
         step = _step_of(members.code_secret(db, member), code, int(now.timestamp()) // STEP_SECONDS)
         places = members.list_memberships(db, member.id)
-        if step is None or not places or not members.spend_code_step(db, member.id, step):
+        if step is None or not places or member.removed_at or not members.spend_code_step(db, member.id, step):
             audit.append(db, "", actor=member.id, action="code refused", subject=member.id, at=now)
             return None
         sessions.end_session(db, cookie)
@@ -54,6 +54,6 @@ def sign_out(services: Services, cookie: str) -> None:
 def _step_of(secret: str, code: str, now_step: int) -> int | None:
     codes = pyotp.TOTP(secret, interval=STEP_SECONDS)
     for step in (now_step + offset for offset in _WINDOW):
-        if hmac.compare_digest(codes.generate_otp(step), code):
+        if hmac.compare_digest(codes.generate_otp(step).encode(), code.encode()):
             return step
     return None

@@ -129,7 +129,7 @@ def test_database_holds_no_token_and_no_date(services: Services, asked: ARequest
 
 
 def test_guessing(services: Services, visitor: Visitor, asked: ARequest, clock: Clock) -> None:
-    """SECURITY 5: five wrong dates, then waits of 1, 5 and 15 minutes; while the link waits, not even the right one is looked at."""
+    """SECURITY 5: five wrong dates, then waits of 1, 5 and 15 minutes; meanwhile not even the right one is looked at."""
     for wrong in range(1, 6):
         page = visitor.submit(visitor.get(asked.path), asked.wrong)
         assert page.status == 422
@@ -216,7 +216,7 @@ def test_300_patients_behind_one_address(visitor: Visitor, asked: ARequest) -> N
 
 
 def test_address_bar_and_cookie(visitor: Visitor, asked: ARequest) -> None:
-    """SECURITY 6: after the date of birth no address holds the token, the cookie is a __Host- one and nothing is kept or told on."""
+    """SECURITY 6: after the date of birth no address holds the token, the cookie is a __Host- one, nothing is kept or told on."""
     page = visitor.submit(visitor.get(asked.path), asked.form)
     assert page.location == "/photos"
     (cookie,) = (one for one in page.headers.getlist("Set-Cookie") if one.startswith("__Host-patient="))
