@@ -23,6 +23,7 @@ class Page:
     def __init__(self, response: TestResponse, private: Iterable[str]) -> None:
         self.response, self.status, self.headers = response, response.status_code, response.headers
         self.data = response.get_data()
+        response.close()
         for text in private:
             assert text not in str(response.headers), "personal data in a header"
             assert text not in response.request.url.replace("%20", " "), "personal data in an address"
