@@ -1,5 +1,6 @@
 """What `capture check` looks at: settings, keys, database, folders, and what this machine lacks. Every finding at once."""
 
+from collections.abc import Callable
 from ctypes.util import find_library
 from dataclasses import dataclass
 
@@ -24,12 +25,10 @@ class Finding:
 
 def find_problems() -> list[Finding]:
     """Look at everything; changes nothing and makes nothing."""
-    findings = [_find_turbojpeg()]
-    try:
-        load_catalogue(ROOT / "config")
-        settings = load_settings()
-    except SettingsError as error:
-        return [*(Finding(False, "settings", problem, error.hint or "") for problem in error.problems), *findings]
+    findings = [_find_turbojpeg(), *_problems("protocols", lambda: load_catalogue(ROOT / "config"))]
+    if wrong := _problems("settings", load_settings):
+        return [*wrong, *findings]
+    settings = load_settings()
     findings.insert(0, Finding(True, "settings", f"pages are served at {settings.origin}"))
     findings += _find_folder(settings)
     try:
@@ -39,6 +38,14 @@ def find_problems() -> list[Finding]:
     except CaptureError as error:
         findings.append(Finding(False, "database", error.sentence, error.hint or ""))
     return findings
+
+
+def _problems(subject: str, load: Callable[[], object]) -> list[Finding]:
+    try:
+        load()
+    except SettingsError as error:
+        return [Finding(False, subject, problem, error.hint or "") for problem in error.problems]
+    return []
 
 
 def _find_turbojpeg() -> Finding:

@@ -17,6 +17,8 @@ from capture.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 SURFACES = ("patient", "staff", "both")
+_KINDS: dict[Any, str] = {int: "a whole number", str: "a text", bool: "true or false"}
+_YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 RANGES = {
     "port": (0, 65_535),
     "trusted_proxies": (0, 10),
@@ -76,12 +78,18 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     for name, kind in known.items():
         text = environment.get(f"CAPTURE_{name.upper()}")
         if text is not None:
-            values[name] = _parse(name, text, kind, problems)
+            values[name] = _parse(text, kind)
     values.update(overrides)
-    var = Path(values.get("var", "var"))
-    values["var"] = var if var.is_absolute() else ROOT / var
+    var = values.get("var", "var")
+    if not isinstance(var, str | Path):
+        problems.append(f"var must be the path of a folder, not {var!r}")
+    values["var"] = ROOT / str(var)
     values.setdefault("database", f"sqlite:///{values['var'] / 'capture.db'}")
-    problems += [f"{name} is not set" for name in known if name not in values and name != "demo"]
+    for name, kind in known.items():
+        if name not in values:
+            problems += [] if name == "demo" else [f"{name} is not set"]
+        elif type(values[name]) is not kind and name != "var":
+            problems.append(f"{name} must be {_KINDS[kind]}, not {values[name]!r}")
     problems += _check(values)
     if problems:
         raise SettingsError(problems, hint="docs/settings.md lists every setting; `capture check` shows this again")
@@ -103,16 +111,12 @@ def _read_file(path: Path, problems: list[str]) -> dict[str, Any]:
     return {}
 
 
-def _parse(name: str, text: str, kind: Any, problems: list[str]) -> Any:
-    if kind is bool:
-        if text.lower() in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
-            return text.lower() in {"1", "true", "yes", "on"}
-        problems.append(f"CAPTURE_{name.upper()} must be true or false, not {text!r}")
-    elif kind is int:
-        try:
-            return int(text)
-        except ValueError:
-            problems.append(f"CAPTURE_{name.upper()} must be a whole number, not {text!r}")
+def _parse(text: str, kind: Any) -> Any:
+    """A variable's text as a value of that kind; as it is when it is none, to be told with the others."""
+    if kind is bool and text.lower() in _YES | _NO:
+        return text.lower() in _YES
+    if kind is int and text.isascii() and text.lstrip("-").isdigit():
+        return int(text)
     return text
 
 
@@ -120,9 +124,7 @@ def _check(values: dict[str, Any]) -> list[str]:
     problems = []
     for name, (low, high) in RANGES.items():
         value = values.get(name)
-        if isinstance(value, bool) or (name in values and not isinstance(value, int | str)):
-            problems.append(f"{name} must be a whole number")
-        elif isinstance(value, int) and not low <= value <= high:
+        if type(value) is int and not low <= value <= high:
             problems.append(f"{name} must be from {low:,} to {high:,}, not {value:,}")
     if values.get("surface") not in SURFACES:
         problems.append(f"surface must be one of {', '.join(SURFACES)}, not {values.get('surface')!r}")
@@ -143,7 +145,7 @@ def _check_origin(origin: str) -> list[str]:
         _ = parts.port
     except ValueError:
         return [f"origin is not a web address: {origin!r}"]
-    if parts.scheme not in {"http", "https"} or not host or origin != f"{parts.scheme}://{parts.netloc}":
+    if parts.scheme not in {"http", "https"} or not host or "@" in origin or origin != f"{parts.scheme}://{parts.netloc}":
         return [f"origin must be like https://photos.example.nhs.uk, with nothing after the name, not {origin!r}"]
     if parts.scheme == "http" and not _is_loopback(host):
         return ["origin must start with https:// unless it is this machine itself"]

@@ -72,7 +72,10 @@ def _read_identity(path: Path, passphrase_file: Path | None) -> Any:
 
 def _passphrase(file: Path | None) -> str:
     if file:
-        return file.read_text("utf-8").splitlines()[0]
+        first_line, *_ = file.read_text("utf-8", "replace").splitlines() or [""]
+        if not first_line or "\N{REPLACEMENT CHARACTER}" in first_line:
+            raise CaptureError(f"{file} holds no passphrase.", hint="write it on the first line, as UTF-8 text")
+        return first_line
     return passphrase_from_environment() or getpass.getpass("Passphrase: ")
 
 
@@ -93,17 +96,14 @@ def clean(paths: tuple[Path, ...], out_dir: Path | None, max_bytes: int | None, 
     from capture.photos.folder import clean_file
 
     preset = Preset(max_bytes=max_bytes) if max_bytes else Preset()
-    try:
-        if out_dir is None:
-            if len(paths) != 2:
-                raise click.UsageError("Give one photo and the file to write, or -o DIR for many.")
-            report = clean_file(paths[0], paths[1], preset)
-            values = {"source": str(paths[0]), "output": str(paths[1]), "report": json.loads(report.to_json())}
-            print_result(as_json, values, _describe(str(paths[1]), values["report"]))
-            return
+    if out_dir:
         _clean_many(list(paths), out_dir, preset, jobs, as_json)
-    except OSError as error:
-        raise CaptureError(f"{error.filename}: {error.strerror}") from None
+        return
+    if len(paths) != 2:
+        raise click.UsageError("Give one photo and the file to write, or -o DIR for many.")
+    report = clean_file(paths[0], paths[1], preset)
+    values = {"source": str(paths[0]), "output": str(paths[1]), "report": json.loads(report.to_json())}
+    print_result(as_json, values, _describe(str(paths[1]), values["report"]))
 
 
 def _clean_many(paths: list[Path], out_dir: Path, preset: Any, jobs: int, as_json: bool) -> None:

@@ -24,7 +24,11 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
-            command(*args, **kwargs)
+            try:
+                command(*args, **kwargs)
+            except OSError as error:  # a file or folder that this machine does not let us have
+                where = f"{error.filename}: " if error.filename else ""
+                raise CaptureError(f"{where}{error.strerror or error}") from None
         except CaptureError as error:
             if kwargs.get("as_json"):
                 click.echo(json.dumps({"error": {"code": error.code, "sentence": error.sentence, "hint": error.hint}}))

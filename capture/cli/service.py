@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from capture.cli.output import FILE, NOT_READY, json_option, print_result, reports_errors
+from capture.errors import CaptureError
 
 
 def load_services(**overrides: Any) -> Any:
@@ -140,11 +141,18 @@ def add_practice(
 ) -> None:
     """Add a practice, with its keys."""
     from capture.actions.add_practice import add_practice as add
+    from capture.sealing.age import is_age
     from capture.sealing.keys import Recipient
 
+    if identity_file and not recipient:
+        raise click.UsageError("--identity-file goes with the --recipient that belongs to it.")
     staff = Recipient.parse(recipient) if recipient else None
     offline = Recipient.parse(recovery) if recovery else None
     file = identity_file.read_bytes() if identity_file else None
+    if file and not is_age(file):  # this service must never hold what opens a photo
+        raise CaptureError(
+            f"{identity_file} is not under a passphrase.", hint="capture keygen --passphrase-file FILE makes one that is"
+        )
     services = load_services()
     try:
         made = add(services, ods=ods, name=name, phone=phone, staff=staff, recovery=offline, identity_file=file)
@@ -193,7 +201,7 @@ def add_member(ods: str, email: str, name: str, role: str, password_file: Any, a
     password = (
         password_file.readline().rstrip("\n")
         if password_file
-        else click.prompt("Password", hide_input=True, confirmation_prompt=True)
+        else click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     )
     services = load_services()
     try:

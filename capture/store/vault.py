@@ -84,14 +84,12 @@ def make_folder(folder: Path) -> None:
 
 
 def load_vault(keys: Path, *, may_create: bool) -> Vault:
-    """Read the secret; make it only where there is no database yet that would depend on an older one."""
+    """Read the secret; make it only where there is no database yet that would depend on an older one, or on a signing key."""
     path = keys / "secret"
+    lost = [f"{key} is missing, and the database depends on it" for key in (path, keys / "signing.key") if not key.exists()]
+    if lost and not may_create:
+        raise SettingsError(lost, hint="restore it from where you keep the service's keys; a new one does not fit what is stored")
     if not path.exists():
-        if not may_create:
-            raise SettingsError(
-                [f"{path} is missing, and the database depends on it"],
-                hint="restore it from where you keep the service's keys; a new one cannot open what is stored",
-            )
         make_folder(keys)
         write_new(path, os.urandom(32))
     secret = path.read_bytes()

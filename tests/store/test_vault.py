@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from capture.errors import CaptureError, SettingsError
+from capture.sealing.keys import SigningKey
 from capture.store.vault import Vault, load_vault, make_folder
 
 PLACE = "requests.details/abc"
@@ -91,13 +92,17 @@ def test_a_secret_is_made_once_and_for_this_user_only(tmp_path: Path) -> None:
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert load_vault(tmp_path / "keys", may_create=True).derive("x") == first.derive("x")
+    SigningKey.generate().save(tmp_path / "keys" / "signing.key")
     assert load_vault(tmp_path / "keys", may_create=False).derive("x") == first.derive("x")
 
 
 def test_a_lost_secret_is_never_made_anew(tmp_path: Path) -> None:
-    """With a database that depends on it, a missing secret stops the start with a hint, and none is made."""
+    """With a database that depends on them, missing keys stop the start with a hint, and none is made."""
     with pytest.raises(SettingsError) as caught:
         load_vault(tmp_path / "keys", may_create=False)
+    assert [problem.split(" ")[0] for problem in caught.value.problems] == [
+        str(tmp_path / "keys" / name) for name in ("secret", "signing.key")
+    ]
     assert "restore" in (caught.value.hint or "")
     assert not (tmp_path / "keys" / "secret").exists()
 
