@@ -2,13 +2,18 @@
 
 from capture.domain.requests import State
 from capture.services import Services
-from capture.store import requests, sessions
+from capture.store import photos, requests, sessions
 
 
 def cancel(services: Services, practice_id: str, request_id: str, *, actor: str) -> None:
-    """Cancel a request that has not been sent yet: its link and sessions die at once. Raises NotFound or Conflict."""
+    """Cancel a request that has not been sent yet: its link, sessions and photos die at once. Raises NotFound or Conflict."""
     with services.database.write() as db:
         requests.find_request(db, practice_id, request_id)
         request = requests.lock_request(db, request_id)
         requests.move(db, request, State.CANCELLED, actor=actor, now=services.clock())
         sessions.end_sessions_of_request(db, request_id)
+        unsent = photos.current_photos(db, request_id)
+        for photo in unsent:
+            db.delete(photo)
+    for photo in unsent:
+        services.blobs.delete(photo.blob)

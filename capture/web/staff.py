@@ -1,6 +1,7 @@
 """The practice's pages: asking, following, opening."""
 
 import secrets
+from itertools import chain
 from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
@@ -152,7 +153,9 @@ def part(bundle_id: str, name: str) -> Response:
         files = bundle_files(services(), db, photos.find_bundle(db, g.practice.id, bundle_id)).files
     for found in files:
         if found.name == name:
-            response = Response(found.read(), mimetype="application/octet-stream")
+            pieces = found.read()
+            first = next(pieces, b"")  # a part that is gone is a page that says so, not an answer torn off
+            response = Response(chain((first,), pieces), mimetype="application/octet-stream")
             response.content_length = found.size
             return response
     raise NotFound
