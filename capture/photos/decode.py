@@ -1,10 +1,12 @@
 """Untrusted pictures decoded by Pillow: the one place where a decoder is chosen, and only the one that was sniffed."""
 
 import io
+import random
 import warnings
+from collections.abc import Iterator
 
 import pillow_heif
-from PIL import AvifImagePlugin, Image, ImageMath
+from PIL import AvifImagePlugin, Image, ImageFile, ImageMath
 
 from capture.photos import colour, exif
 from capture.photos.containers import MAX_PIXELS
@@ -21,12 +23,19 @@ _UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 
+_LOW_BYTES = {  # by the raw mode that keeps the high bytes: the one that keeps the low ones, and where they end up
+    "RGB;16B": ("RGB;16L", (0, 1, 2)),
+    "RGBA;16B": ("RGBA;16L", (0, 1, 2)),
+    "LA;16B": ("RGBA", (1, 1, 1)),  # grey and alpha, two bytes each, seen as four samples
+}
+_STRIP = 128
+
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
 Image.MAX_IMAGE_PIXELS = None  # our own limits are checked first, and refuse where Pillow would only warn
 
 
-def opened(kind: str, data: bytes) -> Image.Image:
+def opened(kind: str, data: bytes) -> ImageFile.ImageFile:
     """The picture, header read, by the decoder of `kind` alone."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about metadata that is not used
@@ -53,8 +62,9 @@ def decode(kind: str, found: Found, most: int = MAX_PIXELS) -> tuple[Image.Image
         _items(kind, found, im)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        is_deep = kind == "png" and im.tile and im.tile[0].args in _LOW_BYTES
         im.load()
-    plain = _plain(im)
+        plain = _plain(_deepened(im, found.picture) if is_deep else im)
     space = colour.recognise(found.profile) if found.profile and plain.mode == "RGB" else "srgb"
     if found.profile and (space is None or plain.mode != "RGB"):
         plain, space = colour.to_srgb(plain, found.profile), "srgb"
@@ -87,14 +97,45 @@ def _plain(im: Image.Image) -> Image.Image:
     return im.convert("RGB")
 
 
+def _deepened(im: ImageFile.ImageFile, data: bytes) -> Image.Image:
+    """A PNG of 16 bits a sample, of which Pillow has kept the high bytes: decoded again for the low ones, and dithered."""
+    with_low = opened("png", data)
+    (tile,) = with_low.tile
+    raw_mode, bands = _LOW_BYTES[str(tile.args)]
+    with_low.tile = [tile._replace(args=raw_mode)]
+    with_low.load()
+    for box, noise in _strips(im.size):
+        high, low = im.crop(box), with_low.crop(box).split()
+        parts = [
+            _rounded(ImageMath.lambda_eval(lambda args: args["high"] * 256 + args["low"], high=part, low=low[band]), noise)
+            for part, band in zip(high.split(), bands, strict=False)
+        ]
+        im.paste(Image.merge(im.mode, [*parts, *high.split()[3:]]), box)
+    return im
+
+
 def _dithered(im: Image.Image) -> Image.Image:
-    """16-bit grey as 8-bit: each pixel is rounded up with the chance of what is cut off, so that slopes stay smooth."""
-    noise = Image.effect_noise(im.size, 74).convert("I")
-    dithered: Image.Image = ImageMath.lambda_eval(
-        lambda args: args["convert"](
-            args["max"](args["min"]((args["im"] + args["noise"]) / 257, args["im"] * 0 + 255), args["im"] * 0), "L"
-        ),
-        im=im.convert("I"),
+    """16-bit grey as 8-bit."""
+    grey = Image.new("L", im.size)
+    for box, noise in _strips(im.size):
+        grey.paste(_rounded(im.crop(box).convert("I"), noise), box)
+    return grey
+
+
+def _strips(size: tuple[int, int]) -> Iterator[tuple[tuple[int, int, int, int], Image.Image]]:
+    """Boxes that cover a picture, so that little of it is held at 32 bits, each with even noise from 0 to 255."""
+    width, height = size
+    noise = Image.frombytes("L", (width, _STRIP), random.randbytes(width * _STRIP)).convert("I")  # noqa: S311 — no secret
+    for top in range(0, height, _STRIP):
+        bottom = min(top + _STRIP, height)
+        yield (0, top, width, bottom), noise.crop((0, 0, width, bottom - top))
+
+
+def _rounded(samples: Image.Image, noise: Image.Image) -> Image.Image:
+    """0 to 65535 as 0 to 255: each is rounded up with the chance of what is cut off, so that slopes stay smooth."""
+    rounded: Image.Image = ImageMath.lambda_eval(
+        lambda args: args["convert"](args["min"]((args["samples"] + args["noise"]) / 257, args["samples"] * 0 + 255), "L"),
+        samples=samples,
         noise=noise,
     )
-    return dithered
+    return rounded

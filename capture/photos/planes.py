@@ -87,14 +87,16 @@ def averaged(header: Header, averages: list[Averages], size: tuple[int, int], *,
     width, height = -(-size[0] // 8), -(-size[1] // 8)
     shrink_x, shrink_y = header.sampling[0][::-1] if turned else header.sampling[0]
     planes = []
-    for number, (values, across) in enumerate(averages[: len(header.sampling)]):
+    for number, (pairs, across) in enumerate(averages[: len(header.sampling)]):
         if not across:
             return None
         scale = header.averages.get(header.tables[number], 1) / 8
-        dc = Image.frombytes("I", (across, len(values) // 2 // across), values, "raw", "I;16NS")
+        down = len(pairs) // 4 // across
+        both = Image.frombytes("I", (2 * across, down), pairs, "raw", "I;16NS")
+        dc = both.transform((across, down), Image.Transform.AFFINE, (2, 0, -0.5, 0, 1, 0), Image.Resampling.NEAREST)
         plane = dc.point(lambda value, scale=scale: value * scale + 128.5).convert("L")
-        if number and (shrink_x, shrink_y) != (1, 1):
-            plane = plane.resize((plane.width * shrink_x, plane.height * shrink_y), Image.Resampling.BILINEAR)
+        if number and (shrink_x, shrink_y) != (1, 1):  # doubled, so that an encoder that halves them finds them as they were
+            plane = plane.resize((plane.width * shrink_x, plane.height * shrink_y), Image.Resampling.NEAREST)
         planes.append(plane.crop((0, 0, width, height)))
     return Image.merge("YCbCr", planes) if len(planes) == 3 else planes[0]
 

@@ -1,9 +1,13 @@
 """Figures for blur, light and size, from a small grey picture: hints for the patient, never a clinical statement."""
 
-from PIL import Image, ImageFilter, ImageStat
+import operator
+
+from PIL import Image, ImageFilter
 
 _LAPLACIAN = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128)
 _GRID = 4
+_LEVELS = range(256)
+_SQUARES = [level * level for level in _LEVELS]
 
 
 def measure(small: Image.Image, width: int, height: int) -> dict[str, float]:
@@ -33,11 +37,16 @@ def _sharpness(grey: Image.Image) -> float:
     width, height = grey.size
     middle = grey.crop((width // 8, height // 8, width - width // 8, height - height // 8))
     if min(middle.size) < 4 * _GRID:
-        return float(ImageStat.Stat(middle.filter(_LAPLACIAN)).var[0]) if min(middle.size) >= 3 else 0.0
+        return _variance(middle.filter(_LAPLACIAN)) if min(middle.size) >= 3 else 0.0
     edges = middle.filter(_LAPLACIAN)
     across, down = edges.width // _GRID, edges.height // _GRID
     return max(
-        float(ImageStat.Stat(edges.crop((x * across, y * down, (x + 1) * across, (y + 1) * down))).var[0])
-        for x in range(_GRID)
-        for y in range(_GRID)
+        _variance(edges.crop((x * across, y * down, (x + 1) * across, (y + 1) * down))) for x in range(_GRID) for y in range(_GRID)
     )
+
+
+def _variance(grey: Image.Image) -> float:
+    histogram, count = grey.histogram(), grey.width * grey.height
+    mean: float = sum(map(operator.mul, histogram, _LEVELS)) / count
+    squares: float = sum(map(operator.mul, histogram, _SQUARES)) / count
+    return squares - mean * mean

@@ -9,8 +9,10 @@ import ctypes
 import functools
 import re
 from collections.abc import Callable, Iterator
-from ctypes import POINTER, byref, c_char, c_char_p, c_int, c_short, c_ulong, c_void_p
+from ctypes import POINTER, byref, c_char, c_char_p, c_int, c_ulong, c_void_p
 from typing import Any, ClassVar, NamedTuple, TypeVar
+
+from PIL import Image
 
 from capture.photos.refusals import refused
 
@@ -56,12 +58,13 @@ class Plane:
 
 
 class Averages(NamedTuple):
-    """One component's DC coefficients as native 16-bit integers, not yet multiplied by their quantiser.
+    """The first two coefficients of each of one component's blocks, as native 16-bit integers; the first is the DC coefficient,
+    not yet multiplied by its quantiser.
 
     `across` blocks a row, of which the last may lie outside the picture. Empty where they could not be had.
     """
 
-    values: bytes
+    pairs: bytes
     across: int
 
 
@@ -200,12 +203,18 @@ def strictly(act: Callable[[bytes], Result], data: bytes) -> Result:
 
 
 def _averages(starts: list[int], width: int) -> Averages:
-    """Every 64th coefficient of rows of blocks that follow each other in memory at one distance."""
+    """The first four of every 128 bytes, of rows of blocks that follow each other in memory at one distance.
+
+    Pillow does the striding: to it a row of coefficients is a row of pixels of four bytes, of which it keeps every 32nd.
+    """
     distance = starts[1] - starts[0] if len(starts) > 1 else 128 * width
     if distance < 128 * width or starts != list(range(starts[0], starts[0] + distance * len(starts), distance)):
         return Averages(b"", 0)
-    coefficients = (c_short * (distance // 2 * len(starts))).from_address(starts[0])
-    return Averages(memoryview(coefficients).cast("B").cast("h")[::64].tobytes(), distance // 128)
+    across, down = distance // 128, len(starts)
+    coefficients = (c_char * (distance * down)).from_address(starts[0])
+    pixels = Image.frombuffer("RGBX", (32 * across, down), coefficients, "raw", "RGBX", 0, 1)  # type: ignore[arg-type]
+    firsts = pixels.transform((across, down), Image.Transform.AFFINE, (32, 0, -15.5, 0, 1, 0), Image.Resampling.NEAREST)
+    return Averages(firsts.tobytes(), across)
 
 
 def _pointers(planes: list[Plane]) -> tuple[ctypes.Array[c_void_p], ctypes.Array[c_int]]:

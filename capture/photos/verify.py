@@ -40,7 +40,7 @@ def _walk(jpeg: bytes, preset: Preset) -> tuple[str, Verified | None]:  # noqa: 
         return "more bytes than the preset", None
     if jpeg[:2] != b"\xff\xd8" or jpeg[2:6] != b"\xff\xe0\x00\x10" or jpeg[6:20] != _JFIF:
         return "does not begin with our own JFIF segment", None
-    at, size, profile, scans = 20, (0, 0), False, 0
+    at, size, profile, scans, first_scan = 20, (0, 0), False, 0, 0
     while True:
         if len(jpeg) < at + 4 and jpeg[at:] != b"\xff\xd9":
             return "ends too early", None
@@ -63,7 +63,7 @@ def _walk(jpeg: bytes, preset: Preset) -> tuple[str, Verified | None]:  # noqa: 
                 return "not 8 bits of grey or of luma and chroma", None
             size = int.from_bytes(jpeg[at + 7 : at + 9], "big"), int.from_bytes(jpeg[at + 5 : at + 7], "big")
         elif marker == 0xDA:
-            scans += 1
+            scans, first_scan = scans + 1, first_scan or at
             stray = _STRAY.search(jpeg, end)
             if not stray:
                 return "no end of the picture", None
@@ -77,6 +77,6 @@ def _walk(jpeg: bytes, preset: Preset) -> tuple[str, Verified | None]:  # noqa: 
         return "no picture", None
     if preset.max_side and max(size) > preset.max_side:
         return "a longer side than the preset", None
-    if any(piexif.load(jpeg).values()):
+    if any(piexif.load(jpeg[: first_scan + 2]).values()):  # which is as far as piexif looks
         return "piexif finds something", None
     return "", Verified(*size, profile)

@@ -2,13 +2,16 @@
 
 import io
 import struct
+import zlib
 
 import pytest
 from PIL import Image, ImageCms
 
-from capture.photos import Preset, colour, turbo
+from capture.errors import PhotoRefused
+from capture.photos import Preset, colour, containers, turbo
 from capture.photos.clean import clean
 from capture.photos.containers import MAX_CHUNKS
+from capture.photos.decode import decode
 
 from . import corpus
 from .hiding import SRGB, _described, _swapped
@@ -175,12 +178,28 @@ def test_sixteen_bits_of_grey_stay_smooth() -> None:
     assert mean == pytest.approx(30_000 / 257, abs=0.2)
 
 
+@pytest.mark.parametrize(("kind", "alpha"), [(2, b""), (6, b"\xff\xff"), (4, b"\xff\xff")], ids=["RGB", "RGBA", "LA"])
+def test_sixteen_bits_of_colour_stay_smooth(kind: int, alpha: bytes) -> None:
+    """16-bit colour, with or without alpha, is dithered too: between two of 256 steps it comes out between them, not cut."""
+    level, size = 117 * 257 + 180, (160, 300)  # seven tenths of the way to the next step; more rows than one strip
+    pixel = struct.pack(">H", level) * (1 if kind == 4 else 3) + alpha
+    header = struct.pack(">IIBBBBB", *size, 16, kind, 0, 0, 0)
+    rows = zlib.compress((b"\0" + pixel * size[0]) * size[1])
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        corpus.png_chunk(name, body) for name, body in ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
+    )
+    found = containers.png(png)
+    im, _space = decode("png", found)
+    assert im.size == size
+    for band in im.split():
+        counts = band.histogram()
+        assert sum(counts[117:119]) == size[0] * size[1]
+        assert counts[118] / sum(counts) == pytest.approx(180 / 257, abs=0.02)
+    assert clean(png, Preset()).report.width == size[0]
+
+
 def test_large_profiles_are_refused() -> None:
     """SECURITY 18: a profile that unpacks to more than any real one is refused before it is unpacked whole."""
-    import zlib
-
-    from capture.errors import PhotoRefused
-
     plain = _photo(None, kind="PNG")
     bomb = corpus.png_chunk(b"iCCP", b"x\0\0" + zlib.compress(bytes(50 << 20)))
     with pytest.raises(PhotoRefused) as refusal:
