@@ -107,25 +107,34 @@ def clean(paths: tuple[Path, ...], out_dir: Path | None, max_bytes: int | None, 
 
 
 def _clean_many(paths: list[Path], out_dir: Path, preset: Any, jobs: int, as_json: bool) -> None:
-    from capture.photos.folder import clean_folder
+    """Each result is printed as it comes; on a terminal after the progress bar, which it would break."""
+    from capture.photos.folder import clean_folder, files_of
 
-    refused = 0
-    with click.progressbar(
-        clean_folder(paths, out_dir, preset, jobs=jobs), length=None, label="Cleaning", file=sys.stderr
-    ) as results:
-        for result in results:
-            if result.error or result.report is None:
-                refused += 1
-                error = {"code": result.error.code, "sentence": result.error.sentence} if result.error else {}
-                print_result(
-                    as_json, {"source": str(result.source), "error": error}, f"refused {result.source}: {error.get('sentence')}"
-                )
-            else:
-                report = json.loads(result.report.to_json())
-                values = {"source": str(result.source), "output": str(result.output), "report": report}
-                print_result(as_json, values, _describe(str(result.output), report))
+    files, refused, waiting = files_of(paths), 0, list[str]()
+    show = waiting.append if sys.stdout.isatty() and sys.stderr.isatty() else click.echo
+    try:
+        with click.progressbar(
+            clean_folder(files, out_dir, preset, jobs=jobs), length=len(files), label="Cleaning", file=sys.stderr
+        ) as results:
+            for result in results:
+                refused += result.error is not None
+                values, text = _told(result)
+                show(json.dumps(values) if as_json else text)
+    finally:
+        for line in waiting:
+            click.echo(line)
     if refused:
         sys.exit(REFUSED)
+
+
+def _told(result: Any) -> tuple[dict[str, Any], str]:
+    """What became of one of many files, for a program and for a person."""
+    if result.report is None:
+        error = {"code": result.error.code, "sentence": result.error.sentence}
+        return {"source": str(result.source), "error": error}, f"refused {result.source}: {error['sentence']}"
+    report = json.loads(result.report.to_json())
+    values = {"source": str(result.source), "output": str(result.output), "report": report}
+    return values, _describe(str(result.output), report)
 
 
 def _describe(output: str, report: dict[str, Any]) -> str:

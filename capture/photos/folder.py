@@ -26,18 +26,24 @@ class Cleaned:
     error: PhotoRefused | None
 
 
+def files_of(sources: Sequence[Path]) -> list[Path]:
+    """The files that `sources` name: themselves, and for a folder every file in it and in its folders, in order of name."""
+    return [
+        file for source in sources for file in (sorted(filter(Path.is_file, source.rglob("*"))) if source.is_dir() else [source])
+    ]
+
+
 def clean_folder(sources: Sequence[Path], into: Path, preset: Preset | None = None, *, jobs: int = 2) -> Iterator[Cleaned]:
-    """Clean each of `sources` (files, or folders whose files are taken) into the folder `into`, `jobs` at a time.
+    """Clean each of the files `sources` into the folder `into`, `jobs` at a time.
 
     Yields one `Cleaned` per file, in order. An output is there whole or not at all, and never replaces a file: a second
     photo of the same name gets a number. Raises OSError if a source cannot be read or `into` cannot be written.
     """
-    files = [file for source in sources for file in _files(source)]
     into.mkdir(parents=True, exist_ok=True)
     cleaner = Cleaner(workers=jobs)
     try:
         with ThreadPoolExecutor(jobs) as pool:
-            yield from pool.map(lambda file: _clean(cleaner, file, into, preset or Preset()), files)
+            yield from pool.map(lambda file: _clean(cleaner, file, into, preset or Preset()), sources)
     finally:
         cleaner.close()
 
@@ -52,10 +58,6 @@ def clean_file(source: Path, output: Path, preset: Preset | None = None) -> Repo
     with _whole(output.parent, photo.jpeg) as written:
         Path(written).replace(output)
     return photo.report
-
-
-def _files(source: Path) -> list[Path]:
-    return sorted(path for path in source.rglob("*") if path.is_file()) if source.is_dir() else [source]
 
 
 def _read(source: Path) -> bytes:

@@ -3,11 +3,15 @@
 import re
 from collections import Counter
 from dataclasses import dataclass, field
+from itertools import islice, pairwise
 
 from capture.photos.exif import Exif
 from capture.photos.refusals import refused
 
 _PICTURE = re.compile(rb"\xff\xd8\xff[\xdb\xe0-\xef\xfe]")
+_VIDEO = re.compile(rb"ftyp(?:mp4|isom|qt)")
+MAX_VIDEOS = 20  # named one by one
+MAX_VIDEO_SECONDS = 3600  # more is not believed of what hangs behind a photo
 MAX_SIDE = 65_500  # what a JPEG can hold
 
 
@@ -36,9 +40,21 @@ class Found:
         """Name what follows the end of the picture: phones keep videos and further pictures there."""
         if not rest.strip(b"\0"):
             return
-        self.removed["video"] += rest.count(b"ftypmp4") + rest.count(b"ftypisom") + rest.count(b"ftypqt")
-        self.removed["further picture"] += len(_PICTURE.findall(rest))
-        self.removed["data after the picture"] += not (self.removed["video"] or self.removed["further picture"])
+        starts = [video.start() for video in islice(_VIDEO.finditer(rest), MAX_VIDEOS)]
+        for start, end in pairwise([*starts, len(rest)]):
+            self.video(rest[start:end])
+        pictures = len(_PICTURE.findall(rest))
+        self.removed["further picture"] += pictures
+        self.removed["data after the picture"] += not (starts or pictures)
+
+    def video(self, part: bytes) -> None:
+        """Count a video, with how long it plays if its header says so (mvhd, ISO/IEC 14496-12 section 8.2.2)."""
+        at = part.find(b"mvhd") + 4
+        scale_at, width = (at + 20, 8) if part[at : at + 1] == b"\1" else (at + 12, 4)
+        scale = int.from_bytes(part[scale_at : scale_at + 4], "big")
+        length = int.from_bytes(part[scale_at + 4 : scale_at + 4 + width], "big")
+        is_told = at > 3 and scale and 0 < length / scale < MAX_VIDEO_SECONDS
+        self.removed[f"video of {length / scale:.1f} s" if is_told else "video"] += 1
 
 
 def check_pixels(width: int, height: int, most: int) -> None:

@@ -34,7 +34,7 @@ def heif(data: bytes) -> Found:
         if name == b"meta" and not meta.items:
             _meta(meta, body[4:])
         elif name in {b"moov", b"mpvd"}:
-            found.removed["video"] += 1
+            found.video(body)
         elif name in {b"uuid", b"udta"}:
             found.removed["block of application data"] += 1
     if meta.primary not in meta.items:

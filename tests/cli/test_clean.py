@@ -1,6 +1,11 @@
 """`capture clean`: nothing is left but the picture."""
 
+import contextlib
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import piexif
@@ -90,3 +95,27 @@ def test_many_that_are_all_right(capture: Command, photo: Path, tmp_path: Path) 
     """With nothing to refuse it ends with 0."""
     capture("clean", photo, "--out-dir", tmp_path / "out", "--jobs", 1)
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["IMG_0042.jpg"]
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_a_terminal_shows_how_far_it_is(photo: Path, tmp_path: Path, both: bool) -> None:
+    """On a terminal a bar runs to 100% on stderr; lines on the same terminal wait for it, a program's JSON lines do not."""
+    ours, theirs = pty.openpty()
+    output = theirs if both else subprocess.PIPE
+    command = [sys.executable, "-m", "capture", "clean", photo, photo, "-o", tmp_path / "out", *([] if both else ["--json"])]
+    with subprocess.Popen([str(part) for part in command], stdin=theirs, stdout=output, stderr=theirs) as process:
+        piped = process.communicate()[0]
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # Linux's way to say that nothing more will come
+        while part := os.read(ours, 4096):
+            shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"Cleaning" in shown
+    assert b"100%" in shown
+    if both:
+        assert shown.rindex(b"100%") < shown.index(b"wrote ")
+        assert shown.count(b"wrote ") == 2
+    else:
+        assert [Path(json.loads(line)["output"]).name for line in piped.splitlines()] == ["IMG_0042.jpg", "IMG_0042-2.jpg"]

@@ -2,6 +2,7 @@
 
 import io
 import json
+import struct
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,12 @@ from PIL import Image
 from capture.errors import PhotoRefused
 from capture.photos import CleanPhoto, Preset, turbo
 from capture.photos.clean import clean
+from capture.photos.found import MAX_VIDEOS, Found
 from capture.photos.verify import verify
+from tests.needs import program
 
 from . import corpus, hiding
-from .conftest import needs_exiftool
+from .conftest import EXIFTOOL
 
 PHOTOS = hiding.photos()
 MAY_BE_REFUSED = {"jpeg: canary before EOI", "png: bytes after the pixels"}  # damage, or something hidden: either will do
@@ -59,10 +62,10 @@ def test_no_canary_survives(cleaned: dict[str, CleanPhoto]) -> None:
 
 def test_outside_opinion_finds_only_the_picture(cleaned: dict[str, CleanPhoto], tmp_path: Path) -> None:
     """exiftool finds a picture and nothing else in every cleaned photo."""
-    needs_exiftool()
+    exiftool = program("exiftool", install=EXIFTOOL)
     for number, photo in enumerate(cleaned.values()):
         (tmp_path / f"{number:03}.jpg").write_bytes(photo.jpeg)
-    command = ["exiftool", "-j", "-a", "-u", "-G0", "-ee", "-api", "RequestAll=0", str(tmp_path)]
+    command = [exiftool, "-j", "-a", "-u", "-G0", "-ee", "-api", "RequestAll=0", str(tmp_path)]
     found: list[dict[str, Any]] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     assert len(found) == len(cleaned)
     for name, tags in zip(cleaned, sorted(found, key=lambda tags: str(tags["SourceFile"])), strict=True):
@@ -113,3 +116,28 @@ def test_what_was_removed_is_named(cleaned: dict[str, CleanPhoto]) -> None:
     assert names("heic: EXIF")["serial number"] == 1
     assert names("avif: XMP")["XMP"] == 1
     assert names("heic: mpvd box")["video"] == 1
+
+
+@pytest.mark.parametrize("version", [0, 1])
+@pytest.mark.parametrize("kind", ["JPEG", "HEIF"])
+def test_video_is_named_with_its_length(version: int, kind: str) -> None:
+    """The video of a motion photo is named with how long it plays, from either form of its header; never with a date."""
+    form = ">IIII" if version == 0 else ">QQIQ"
+    header = b"mvhd" + bytes([version, 0, 0, 0]) + struct.pack(form, 3_870_000_000, 3_870_000_000, 30_000, 54_321)
+    movie = corpus.VIDEO + struct.pack(">I", 16 + len(header)) + b"moov" + struct.pack(">I", 4 + len(header)) + header
+    photo = io.BytesIO()
+    Image.open(io.BytesIO(corpus.jpeg())).save(photo, kind)
+    behind = movie if kind == "JPEG" else struct.pack(">I", 8 + len(movie)) + b"mpvd" + movie
+    report = clean(photo.getvalue() + behind, Preset()).report
+    assert [(removed.name, removed.count) for removed in report.removed] == [("video of 1.8 s", 1)]
+
+
+@pytest.mark.parametrize("scale", [0, 1, 0xFFFFFFFF])
+def test_length_that_cannot_be_is_not_told(scale: int) -> None:
+    """A video whose header is cut, or says nonsense, is a video and nothing more; a thousand of them are soon counted."""
+    found = Found(1, 1)
+    found.video(b"mvhd" + bytes(12) + struct.pack(">II", scale, 0xFFFFFFFF if scale < 2 else 0))
+    found.video(b"mvhd\1")
+    found.trailing(b"ftypisom" * 1000)
+    assert found.removed["video"] == 2 + MAX_VIDEOS
+    assert set(+found.removed) == {"video"}

@@ -7,7 +7,7 @@ import pytest
 
 from capture.errors import PhotoRefused
 from capture.photos import Preset, folder
-from capture.photos.folder import clean_file, clean_folder
+from capture.photos.folder import clean_file, clean_folder, files_of
 from capture.photos.verify import verify
 
 from . import corpus
@@ -25,7 +25,7 @@ def photos(tmp_path: Path) -> Path:
 def test_folder_is_cleaned_and_nothing_replaced(photos: Path, tmp_path: Path) -> None:
     """Every photo of a folder comes out under its own name or a numbered one; what is refused is named."""
     into = tmp_path / "out"
-    results = list(clean_folder([photos], into, Preset(max_bytes=50_000), jobs=2))
+    results = list(clean_folder(files_of([photos]), into, Preset(max_bytes=50_000), jobs=2))
     assert [result.source.name for result in results] == ["one.jpg", "one.jpeg", "two.txt"]
     assert sorted(path.name for path in into.iterdir()) == ["one-2.jpg", "one.jpg"]
     for result in results[:2]:
