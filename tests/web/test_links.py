@@ -10,6 +10,7 @@ from flask import Flask
 from limits import parse
 
 from capture.actions.cancel import cancel
+from capture.actions.expire import expire_due
 from capture.domain.links import new_token
 from capture.services import Services
 from capture.store.models import Request
@@ -305,3 +306,37 @@ def test_host_is_not_believed(services: Services, desk: Visitor, asked: ARequest
     )
     assert page.status == 201
     assert page.find("input", id="link").get("value", "").startswith(f"{ORIGIN}/r/")
+
+
+def test_twenty_wrong_dates_do_not_shut_the_patient_out(
+    app: Flask, services: Services, agreed: Visitor, desk: Visitor, asked: ARequest
+) -> None:
+    """SECURITY 5: the twentieth wrong date closes the link and tells staff; who has confirmed already still finishes."""
+    with services.database.write() as db:
+        db.get_one(Request, asked.id).guesses = 19
+    stranger = patient(app, asked)
+    assert stranger.submit(stranger.get(asked.path), asked.wrong).status == 422
+    assert stranger.get(asked.path).status == 404
+    assert "Link locked after 20 wrong dates of birth" in desk.get(f"/staff/requests/{asked.id}").text
+    assert agreed.send_photo(agreed.get("/photos/close-up"), photo_bytes()).status == 201
+
+
+def test_no_expired_link_lives_again(services: Services, visitor: Visitor, asked: ARequest, clock: Clock) -> None:
+    """Once the time of a link is over it stays over, even if the clock is then set back forty days."""
+    clock.forward(days=7, minutes=31)
+    assert expire_due(services) == 1
+    assert expire_due(services) == 0
+    clock.forward(days=-40)
+    page = visitor.get(asked.path)
+    assert page.status == 410
+    assert asked.practice.phone in page.text
+
+
+def test_expiry_waits_for_who_may_still_finish(services: Services, agreed: Visitor, asked: ARequest, clock: Clock) -> None:
+    """SECURITY 13: the half hour that a confirmed session has left is not cut short."""
+    clock.forward(days=7, minutes=29)
+    assert expire_due(services) == 0
+    assert agreed.send_photo(agreed.get("/photos/close-up"), photo_bytes()).status == 201
+    clock.forward(minutes=2)
+    assert expire_due(services) == 1
+    assert agreed.get("/photos").status == 410
