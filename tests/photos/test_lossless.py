@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import subprocess
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from capture.errors import PhotoRefused
 from capture.photos import Preset, jpeg, turbo
 from capture.photos.clean import clean
 from capture.photos.sample import sample_exif, sample_photo
+from tests.needs import program
 
 from . import corpus
 
@@ -108,7 +110,18 @@ def test_picture_with_a_hole_is_refused(form: str, lost: int) -> None:
     assert refusal.value.code == "damaged"
 
 
-def test_arithmetic_code_is_taken_or_refused() -> None:
+def test_arithmetic_code_is_taken() -> None:
+    """A photo in arithmetic code, which hardly anything else opens, comes out in Huffman code with the same coefficients."""
+    jpegtran = program("jpegtran", install="apt install libjpeg-turbo-progs")
+    photo = corpus.jpeg()
+    coded = subprocess.run([jpegtran, "-arithmetic"], input=photo, capture_output=True, check=True).stdout
+    assert b"\xff\xc9" in coded
+    cleaned = clean(coded, Preset())
+    assert cleaned.report.lossless
+    assert _coefficients(cleaned.jpeg, 1) == _coefficients(photo, 1)
+
+
+def test_arithmetic_code_that_is_none_is_refused() -> None:
     """A frame that says arithmetic coding but is not is refused, not shown as noise."""
     photo = corpus.jpeg()
     frame = photo.index(b"\xff\xc0")
