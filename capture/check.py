@@ -8,6 +8,7 @@ from capture.domain.protocols import load_catalogue
 from capture.errors import CaptureError, SettingsError
 from capture.sealing.keys import SigningKey
 from capture.settings import ROOT, Settings, load_settings
+from capture.store.audit import check_chain
 from capture.store.database import Database, database_exists, is_alive
 from capture.store.practices import current_recipients, list_practices
 from capture.store.vault import load_vault
@@ -67,7 +68,7 @@ def _find_database(settings: Settings) -> list[Finding]:
     vault = load_vault(settings.keys, may_create=False)
     signer = SigningKey.load(settings.keys / "signing.key").verifying_key
     database = Database(settings.database, vault)
-    findings = [Finding(True, "keys", f"the signer's fingerprint is {signer.fingerprint}")]
+    findings = [Finding(True, "keys", f"the signer to pin is {signer}, its fingerprint {signer.fingerprint}")]
     try:
         is_alive(database)
         findings.append(Finding(True, "database", "it answers"))
@@ -78,6 +79,9 @@ def _find_database(settings: Settings) -> list[Finding]:
                     findings.append(Finding(True, f"practice {practice.ods}", f"photos are sealed to {count} recipients"))
                 except CaptureError as error:
                     findings.append(Finding(False, f"practice {practice.ods}", "it cannot ask for photos", error.hint or ""))
+                broken = check_chain(db, practice.id)
+                if broken:
+                    findings.append(Finding(False, f"practice {practice.ods}", f"its audit trail was tampered with: {broken}"))
     finally:
         database.close()
     return findings

@@ -39,6 +39,7 @@ def serve(services: Services, extensions: dict[str, object] | None = None) -> No
         channel_timeout=IDLE_SECONDS,
         ident="",
         log_socket_errors=False,
+        clear_untrusted_proxy_headers=not settings.trusted_proxies,  # ProxyFix believes as many as the settings say
     )
     try:
         server.run()

@@ -43,7 +43,6 @@ class Settings:
     port: int
     surface: str
     trusted_proxies: int
-    limits: str
     threads: int
     cleaners: int
     max_upload_bytes: int
@@ -131,8 +130,6 @@ def _check(values: dict[str, Any]) -> list[str]:
     problems += _check_origin(str(values.get("origin", "")))
     if not str(values.get("security_contact", "")).startswith(("mailto:", "https://")):
         problems.append("security_contact must be a mailto: or https: address")
-    if not str(values.get("limits", "")).startswith(("memory://", "redis://", "rediss://")):
-        problems.append("limits must start with memory:// or redis://")
     if not str(values["database"]).startswith(("sqlite:///", "postgresql+psycopg://")):
         problems.append("database must start with sqlite:/// or postgresql+psycopg://")
     return problems

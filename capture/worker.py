@@ -1,22 +1,30 @@
-"""The worker: delivers what is due, again and again, in a thread of `capture serve` or as `capture worker`."""
+"""The worker: delivers what is due and closes links whose time is over; a thread of `capture serve`, or `capture worker`."""
 
 import logging
 import threading
+from time import monotonic
 
 from capture.actions.deliver import deliver_next
+from capture.actions.expire import expire_due
 from capture.errors import CaptureError
 from capture.services import Services
 
 logger = logging.getLogger("capture.worker")
 PAUSE = 1.0
 """Seconds between two looks at an empty outbox."""
+SWEEP_EVERY = 60.0
+"""Seconds between two looks for links whose time is over."""
 
 
 def work(services: Services, stop: threading.Event) -> None:
     """Deliver until `stop` is set. A step that fails is tried again after a pause: nothing is lost by it."""
+    sweep_at = monotonic()
     while not stop.is_set():
         try:
             busy = deliver_next(services)
+            if monotonic() >= sweep_at:
+                expire_due(services)
+                sweep_at = monotonic() + SWEEP_EVERY
         except CaptureError as error:
             logger.error("%s: %s", error.code, error.hint or "no hint")
             busy = False

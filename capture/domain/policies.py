@@ -6,6 +6,7 @@ from capture.domain.protocols import Catalogue
 from capture.errors import NotAllowed
 
 ADULT = 18
+ASKING_ROLES, OPENING_ROLES = {"requester", "manager"}, {"reader", "manager"}
 
 
 def check_can_ask(catalogue: Catalogue, protocol: str, site: str, side: str, born: date, today: date) -> None:
@@ -37,3 +38,25 @@ def can_ask(catalogue: Catalogue, protocol: str, site: str, side: str, born: dat
 def age(born: date, today: date) -> int:
     """Whole years."""
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def may_ask(role: str) -> bool:
+    """Whether a member in that role may ask for photos and take a request back."""
+    return role in ASKING_ROLES
+
+
+def check_may_ask(role: str) -> None:
+    """The same; NotAllowed says who may."""
+    if not may_ask(role):
+        raise NotAllowed("You can open photos here, but not ask for them. Ask a manager of the practice.")
+
+
+def may_open(role: str) -> bool:
+    """Whether a member in that role may open photos."""
+    return role in OPENING_ROLES
+
+
+def check_may_open(role: str) -> None:
+    """The same; NotAllowed says who may."""
+    if not may_open(role):
+        raise NotAllowed("You can ask for photos here, but not open them. Ask a manager of the practice.")

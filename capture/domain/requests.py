@@ -60,18 +60,18 @@ def can_move(state: State, to: State) -> bool:
 
 def check_can_confirm(state: State, now: datetime, expires_at: datetime) -> None:
     """Whether someone may come in through the link: LinkClosed or LinkExpired if not."""
+    if state is State.EXPIRED or (state in WAITING and now >= expires_at):
+        raise LinkExpired
     if state not in WAITING:
         raise LinkClosed
-    if now >= expires_at:
-        raise LinkExpired
 
 
 def check_can_continue(state: State, now: datetime, expires_at: datetime) -> None:
     """Whether a session that has already confirmed may go on: Conflict or LinkExpired if not."""
+    if state is State.EXPIRED or (state is State.CONFIRMED and now >= expires_at + FINISH_AFTER_EXPIRY):
+        raise LinkExpired
     if state is not State.CONFIRMED:
         raise Conflict("This request is closed, so no more photos can be added.")
-    if now >= expires_at + FINISH_AFTER_EXPIRY:
-        raise LinkExpired
 
 
 def shown_state(state: State, now: datetime, expires_at: datetime) -> State:

@@ -124,6 +124,7 @@ class Request(Base):
         UniqueConstraint("practice_id", "receipt"),
         UniqueConstraint("practice_id", "issue_key"),
         Index("ix_requests_practice_id_issued_at", "practice_id", "issued_at"),
+        Index("ix_requests_state_expires_at", "state", "expires_at"),
     )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"))

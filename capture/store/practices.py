@@ -57,7 +57,7 @@ def current_recipients(db: Session, practice_id: str) -> list[RecipientRow]:
     query = select(RecipientRow).where(RecipientRow.practice_id == practice_id, RecipientRow.retired_at.is_(None))
     rows = list(db.scalars(query.order_by(RecipientRow.created_at, RecipientRow.id)))
     if not any(row.kind == "staff" for row in rows):
-        raise Unavailable(hint="this practice has no key yet: `capture practice add --recipient` gives it one")
+        raise Unavailable(hint="this practice has no key yet: it is added with its key by `capture practice add --recipient`")
     if any(row.mac != _mac(db, row) for row in rows):
         raise Unavailable(hint="a key of this practice was changed outside the service; no photo is taken until it is put right")
     return rows

@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from capture.domain.links import GUESSES_IN_ALL, wait_after
-from capture.domain.requests import State, check_can_move
+from capture.domain.requests import WAITING, State, check_can_move
 from capture.errors import NotFound
 from capture.store import audit
 from capture.store.models import Request
@@ -93,6 +93,12 @@ def list_requests(db: Session, practice_id: str, limit: int, states: Iterable[St
     """A practice's requests, the newest first."""
     query = select(Request).where(Request.practice_id == practice_id, Request.state.in_(list(states)))
     return list(db.scalars(query.order_by(Request.issued_at.desc(), Request.id).limit(limit)))
+
+
+def list_expired(db: Session, before: datetime, limit: int) -> list[Request]:
+    """Requests that still wait although their time was over before then, held until the transaction ends."""
+    query = select(Request).where(Request.state.in_(WAITING), Request.expires_at < before).order_by(Request.expires_at)
+    return list(db.scalars(query.limit(limit).with_for_update(skip_locked=True)))
 
 
 def move(db: Session, request: Request, to: State, *, actor: str, now: datetime, **facts: str | int) -> None:

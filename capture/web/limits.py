@@ -37,7 +37,7 @@ def init_limits(app: Flask, settings: Settings) -> Limiter:
     """Install the limits; the limiter is for the routes that want rates of their own."""
     app.request_class = MemoryRequest
     app.config.update(MAX_CONTENT_LENGTH=BODY, MAX_FORM_MEMORY_SIZE=4 * BODY, MAX_FORM_PARTS=40)
-    app.config.update(RATELIMIT_STORAGE_URI=settings.limits, RATELIMIT_HEADERS_ENABLED=False)
+    app.config.update(RATELIMIT_STORAGE_URI="memory://", RATELIMIT_HEADERS_ENABLED=False)
     limiter = Limiter(get_remote_address, app=app, default_limits=[ADDRESS_RATE], default_limits_per_method=False)
     limiter.request_filter(lambda: request.endpoint in {"static", "ops.health"})
 

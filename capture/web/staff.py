@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from capture.actions import cancel, collect, issue_link
 from capture.actions.deliver import bundle_files
+from capture.domain import policies
 from capture.domain.protocols import describe_site
 from capture.domain.requests import State, can_move, shown_state
 from capture.errors import NotAllowed, NotFound
@@ -55,6 +56,8 @@ EVENTS = {
     "bundle downloaded": "Encrypted bundle downloaded",
     "request cancelled": "Request cancelled",
     "request locked": "Link locked after 20 wrong dates of birth",
+    "link locked": "Link locked after 20 wrong dates of birth; the patient, who is in already, can finish",
+    "request expired": "Link expired",
 }
 
 
@@ -70,6 +73,7 @@ def inbox() -> Answer:
 @blueprint.get("/requests/new")
 def new_request() -> Answer:
     """The form that asks for photos."""
+    policies.check_may_ask(g.role)
     values = {"days": str(services().settings.link_days), "key": secrets.token_hex(16)}
     return _request_page({}, values)
 
@@ -77,6 +81,7 @@ def new_request() -> Answer:
 @blueprint.post("/requests/new")
 def issue_request() -> Answer:
     """Issue a request; the answer is the only page that ever shows its link."""
+    policies.check_may_ask(g.role)
     catalogue, today = services().catalogue, services().clock().date()
     draft, errors = request_draft(request.form, catalogue, today)
     values = {name: text_of(request.form, name) for name in request.form if name != "csrf_token"}
@@ -116,6 +121,7 @@ def show_request(request_id: str) -> Answer:
 @blueprint.post("/requests/<request_id>/cancel")
 def cancel_request(request_id: str) -> Answer:
     """Take a request back."""
+    policies.check_may_ask(g.role)
     cancel.cancel(services(), g.practice.id, request_id, actor=g.member.id)
     return redirect(url_for(".show_request", request_id=request_id), 303)
 
@@ -123,6 +129,7 @@ def cancel_request(request_id: str) -> Answer:
 @blueprint.get("/bundles/<bundle_id>")
 def show_bundle(bundle_id: str) -> Answer:
     """The page that opens a bundle in the browser."""
+    policies.check_may_open(g.role)
     with services().database.write() as db:
         bundle = photos.find_bundle(db, g.practice.id, bundle_id)
         _note(db, "bundle viewed", bundle.request_id)
@@ -149,6 +156,7 @@ def show_bundle(bundle_id: str) -> Answer:
 @blueprint.get("/bundles/<bundle_id>/parts/<path:name>")
 def part(bundle_id: str, name: str) -> Response:
     """One sealed part, as it lies in the store."""
+    policies.check_may_open(g.role)
     with services().database.read() as db:
         files = bundle_files(services(), db, photos.find_bundle(db, g.practice.id, bundle_id)).files
     for found in files:
@@ -164,6 +172,7 @@ def part(bundle_id: str, name: str) -> Response:
 @blueprint.get("/bundles/<bundle_id>.zip")
 def download(bundle_id: str) -> Response:
     """The encrypted bundle as one file, streamed."""
+    policies.check_may_open(g.role)
     with services().database.write() as db:
         bundle = photos.find_bundle(db, g.practice.id, bundle_id)
         files = bundle_files(services(), db, bundle)
@@ -177,6 +186,7 @@ def download(bundle_id: str) -> Response:
 @blueprint.post("/bundles/<bundle_id>/collected")
 def collected(bundle_id: str) -> tuple[dict[str, bool], int]:
     """The browser has opened the bundle and found it whole."""
+    policies.check_may_open(g.role)
     collect.collect(services(), g.practice.id, bundle_id, actor=g.member.id)
     return {"ok": True}, 200
 
@@ -184,6 +194,7 @@ def collected(bundle_id: str) -> tuple[dict[str, bool], int]:
 @blueprint.get("/identities/<recipient_id>.age")
 def identity(recipient_id: str) -> Response:
     """One of the practice's identity files, under its passphrase."""
+    policies.check_may_open(g.role)
     with services().database.write() as db:
         for key in practices.list_identities(db, g.practice.id):
             if key.id == recipient_id and key.identity_file is not None:
@@ -227,6 +238,13 @@ def _row(db: Session, row: Request) -> dict[str, Any]:
         "url": url_for(".show_request", request_id=row.id),
         "bundle_url": url_for(".show_bundle", bundle_id=bundle.id) if bundle else None,
     }
+
+
+@blueprint.context_processor
+def what_the_role_may() -> dict[str, bool]:
+    """For the templates: what to offer at all."""
+    role = g.get("role", "")
+    return {"may_ask": policies.may_ask(role), "may_open": policies.may_open(role)}
 
 
 def _note(db: Session, action: str, subject: str) -> None:

@@ -81,7 +81,6 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
         "port must be a whole number, not 'eighty'",
         "origin must start with https:// unless it is this machine itself",
         "worker must be true or false, not 'perhaps'",
-        "limits must start with memory:// or redis://",
         "database must start with sqlite:/// or postgresql+psycopg://",
         "security_contact must be a mailto: or https: address",
         "link_days must be from 1 to 28, not 29",

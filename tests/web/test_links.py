@@ -332,9 +332,11 @@ def test_no_expired_link_lives_again(services: Services, visitor: Visitor, asked
     assert asked.practice.phone in page.text
 
 
-def test_expiry_waits_for_who_may_still_finish(services: Services, agreed: Visitor, asked: ARequest, clock: Clock) -> None:
+def test_expiry_waits_for_who_may_still_finish(app: Flask, services: Services, asked: ARequest, clock: Clock) -> None:
     """SECURITY 13: the half hour that a confirmed session has left is not cut short."""
-    clock.forward(days=7, minutes=29)
+    clock.forward(days=7, minutes=-1)
+    agreed = patient(app, asked, agree_patient(services, asked))
+    clock.forward(minutes=30)
     assert expire_due(services) == 0
     assert agreed.send_photo(agreed.get("/photos/close-up"), photo_bytes()).status == 201
     clock.forward(minutes=2)

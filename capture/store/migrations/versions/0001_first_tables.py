@@ -106,6 +106,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("token_hash", name="uq_requests_token_hash"),
     )
     op.create_index("ix_requests_practice_id_issued_at", "requests", ["practice_id", "issued_at"])
+    op.create_index("ix_requests_state_expires_at", "requests", ["state", "expires_at"])
 
     op.create_table(
         "bundles",
