@@ -1,0 +1,193 @@
+"""The real server in a process of its own, and a patient who speaks HTTP to it."""
+
+import http.client
+import json
+import os
+import re
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+ROOT = Path(__file__).parents[2]
+BORN = {"day": "31", "month": "3", "year": "1980"}
+CAPTURE = (sys.executable, "-m", "capture")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def environment(var: Path) -> dict[str, str]:
+    """Nothing of this machine's settings but what measures coverage."""
+    kept = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_")}
+    return {**kept, "CAPTURE_VAR": str(var), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+@dataclass
+class Server:
+    """`capture demo` that is running: what it told (see capture.demo.Tour) and its process."""
+
+    process: subprocess.Popen[str]
+    tour: dict[str, str]
+    var: Path
+
+    @property
+    def port(self) -> int:
+        port = urlsplit(self.tour["address"]).port
+        assert port
+        return port
+
+    def stop(self) -> int:
+        """As an operator would: SIGTERM to the process itself; its exit code."""
+        os.kill(server_pid(self.process.pid), signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+    def kill(self) -> None:
+        """As the machine might: SIGKILL, with everything that it started."""
+        for pid in [*children(self.process.pid), self.process.pid]:
+            os.kill(pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started, and theirs."""
+    found = [int(child) for task in Path(f"/proc/{pid}/task").glob("*/children") for child in task.read_text().split()]
+    return [other for child in found for other in [*children(child), child]]
+
+
+def server_pid(pid: int) -> int:
+    """The server itself, where it was started under a tracer."""
+    name = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")[0]
+    return pid if name.endswith(b"python") else next(child for child in reversed(children(pid)))
+
+
+@contextmanager
+def running(
+    var: Path, *, port: int | None = None, program: Sequence[str] = CAPTURE, env: dict[str, str] | None = None
+) -> Iterator[Server]:
+    """`capture demo` until the end of the block; `program` is what runs it, such as a tracer and then itself."""
+    command = [*program, "demo", "--port", str(port or free_port()), "--json"]
+    with (
+        var.with_name("server.log").open("a") as errors,
+        subprocess.Popen(
+            command, env=environment(var) if env is None else env, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT
+        ) as process,
+    ):
+        assert process.stdout
+        server = Server(process, json.loads(process.stdout.readline()), var)
+        wait_for(server.port)
+        try:
+            yield server
+        finally:
+            if process.poll() is None:
+                server.stop()
+
+
+def wait_for(port: int) -> None:
+    """Until something answers there, for at most twenty seconds."""
+    for _ in range(200):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.1)
+    raise AssertionError("the server does not answer")
+
+
+def run(var: Path, *args: str, **more: str) -> Any:
+    """A command beside the server; its JSON."""
+    command = [*CAPTURE, *args, "--json"]
+    done = subprocess.run(command, env={**environment(var), **more}, cwd=ROOT, check=True, capture_output=True, text=True)
+    return json.loads(done.stdout)
+
+
+@dataclass
+class Answer:
+    """A response, read to its end."""
+
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    def find(self, pattern: str) -> str:
+        match = re.search(pattern, self.body.decode())
+        assert match, self.body[:2000]
+        return match[1]
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Patient:
+    """Someone with a link: keeps cookies, sends the forms that the pages show. A new connection for each request."""
+
+    port: int
+    link: str
+    cookies: dict[str, str] = field(default_factory=dict)
+
+    def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        try:
+            cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+            connection.request(method, path, body, {"Cookie": cookies, **headers} if cookies else headers)
+            response = connection.getresponse()
+            answer = Answer(response.status, response.headers, response.read())
+        finally:
+            connection.close()
+        for cookie in answer.headers.get_all("Set-Cookie") or []:
+            name, _, value = cookie.partition(";")[0].partition("=")
+            self.cookies[name] = value
+        return answer
+
+    def get(self, path: str) -> Answer:
+        return self.ask("GET", path)
+
+    def submit(self, path: str, **values: str | list[str]) -> Answer:
+        """Fetch a page and send its form, with these values."""
+        token = self.get(path).find(r'name="csrf_token" value="([^"]+)"')
+        body = urlencode({"csrf_token": token, **values}, doseq=True).encode()
+        return self.ask("POST", path, body, **{"Content-Type": "application/x-www-form-urlencoded"})
+
+    def come_in(self) -> None:
+        """Give the date of birth and agree."""
+        answer = self.submit(urlsplit(self.link).path, **BORN)
+        assert answer.status == 303, answer.body
+        if self.get("/photos").headers["Location"]:
+            assert self.submit("/agree", agree=["use", "seen", "kept"], helper="me").status == 303
+
+    def photo(self, view: str, untrusted_bytes: bytes, *, photo_id: str = "", html: bool = False) -> Answer:
+        """Send one photo as the page's form does, or its script."""
+        page = self.get(f"/photos/{view}")
+        token = page.find(r'name="csrf_token" value="([^"]+)"')
+        fields = {"csrf_token": token, "photo_id": photo_id or secrets.token_hex(16)}
+        body, kind = multipart(fields, untrusted_bytes)
+        accept = "text/html" if html else "application/json"
+        return self.ask("POST", f"/photos/{view}", body, **{"Content-Type": kind, "Accept": accept})
+
+    def send(self, note: str = "") -> str:
+        """Send everything; the receipt."""
+        assert self.submit("/check", note=note).status == 303
+        return self.get("/sent").find(r"\b([2-9A-Z]{3}-[2-9A-Z]{3})\b")
+
+
+def multipart(fields: dict[str, str], untrusted_bytes: bytes) -> tuple[bytes, str]:
+    """A form with one file, and its content type."""
+    border = secrets.token_hex(16)
+    parts = [f'--{border}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in fields.items()]
+    parts.append(
+        f'--{border}\r\nContent-Disposition: form-data; name="photo"; filename="IMG_1.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
+    )
+    return "".join(parts).encode() + untrusted_bytes + f"\r\n--{border}--\r\n".encode(), f"multipart/form-data; boundary={border}"
