@@ -25,7 +25,7 @@ class BlobStore(Protocol):
         """Keep the bytes; Unavailable when that cannot be promised."""
 
     def read(self, name: str) -> Iterator[bytes]:
-        """The bytes in pieces; NotFound if there are none."""
+        """The bytes in pieces; NotFound at once if there are none, Unavailable when they cannot be read."""
 
     def delete(self, name: str) -> None:
         """Forget them; a name that is not there is no error."""
@@ -59,13 +59,9 @@ class FolderBlobs:
 
     def read(self, name: str) -> Iterator[bytes]:
         """See BlobStore."""
-        try:
-            file = self._path(name).open("rb")
-        except FileNotFoundError:
-            raise NotFound("A sealed photo is missing from the store.") from None
-        with file:
-            while piece := file.read(_CHUNK):
-                yield piece
+        pieces = _pieces(self._path(name))
+        next(pieces)  # opens the file now: what is missing must be told before anything is sent
+        return pieces
 
     def delete(self, name: str) -> None:
         """See BlobStore."""
@@ -81,3 +77,16 @@ class FolderBlobs:
         if not _NAME.fullmatch(name):
             raise NotFound(f"{name!r} is no name of a sealed part.")
         return self._folder / name
+
+
+def _pieces(path: Path) -> Iterator[bytes]:
+    """The file in pieces, and before them an empty one, once it is open."""
+    try:
+        with path.open("rb") as file:
+            yield b""
+            while piece := file.read(_CHUNK):
+                yield piece
+    except FileNotFoundError:
+        raise NotFound("A sealed photo is missing from the store.") from None
+    except OSError as error:
+        raise Unavailable(hint=f"a sealed part cannot be read: {error.strerror}") from error

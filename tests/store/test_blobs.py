@@ -58,6 +58,17 @@ def test_a_name_is_written_once(blobs: FolderBlobs) -> None:
     assert len(list(blobs._path(name).parent.iterdir())) == 1
 
 
+def test_a_part_that_cannot_be_read_is_told_at_once(blobs: FolderBlobs) -> None:
+    """What is missing, or what the disk does not give back, is told by `read` itself, before a single byte could be sent on."""
+    name = new_name(new_id())
+    with pytest.raises(NotFound):
+        blobs.read(name)
+    blobs._path(name).mkdir(parents=True)
+    with pytest.raises(Unavailable) as caught:
+        blobs.read(name)
+    assert "cannot be read" in (caught.value.hint or "")
+
+
 def test_deleting(blobs: FolderBlobs, tmp_path: Path) -> None:
     """A deleted part is gone, the others of its request stay, the empty folder goes; deleting again is no error."""
     request = new_id()

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from capture.actions.deliver import LONGEST_WAIT, deliver_next, wait_before
 from capture.services import Services
 from capture.store.deliveries import LEASE
-from capture.store.models import Delivery, Request
+from capture.store.models import AuditEvent, Delivery, Request
 from tests.builders import ARequest, make_submitted, photos_of
 from tests.conftest import Clock
 from tests.web.html import Visitor
@@ -48,7 +48,7 @@ def test_damaged_part(services: Services, desk: Visitor, asked: ARequest, clock:
         path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]) if damage == "altered" else whole + b"x")
     assert deliver_next(services)
     waiting = delivery_of(services)
-    code = "not-found" if damage == "missing" else "part-altered"
+    code = "part-missing" if damage == "missing" else "part-altered"
     assert (waiting.state, waiting.attempts, waiting.last_error) == ("queued", 1, code)
     assert timedelta(seconds=4) < waiting.due_at - clock() < timedelta(seconds=6)
     assert deliver_next(services) is False  # it is not due yet
@@ -58,6 +58,19 @@ def test_damaged_part(services: Services, desk: Visitor, asked: ARequest, clock:
     clock.forward(seconds=6)
     assert deliver_next(services)
     assert (delivery_of(services).last_error, state_of(services, asked)) == ("", "delivered")
+
+
+@pytest.mark.parametrize(("damage", "said"), [("missing", "is missing from the store"), ("altered", "is not as it was sealed")])
+def test_downloading_what_is_damaged(services: Services, desk: Visitor, asked: ARequest, damage: str, said: str) -> None:
+    """SECURITY 36: a damaged part is a page that names it, not an archive that breaks off; no download is put on record."""
+    bundle = make_submitted(services, asked)
+    path = services.settings.var / "blobs" / photos_of(services, asked)[0].blob
+    path.unlink() if damage == "missing" else path.write_bytes(path.read_bytes() + b"x")
+    page = desk.get(f"/staff/bundles/{bundle.id}.zip")
+    assert page.status == 422
+    assert f"photos/01-close-up.jpg.age {said}" in page.text
+    with services.database.read() as db:
+        assert not db.query(AuditEvent).filter_by(action="bundle downloaded").count()
 
 
 def test_waits_grow() -> None:
