@@ -10,7 +10,9 @@ from capture.services import Services
 from capture.store import audit, members, practices
 from capture.store.members import ROLES
 
-MIN_PASSWORD = 12
+MIN_PASSWORD, MAX_PASSWORD = 12, 200
+"""In characters. No more than the sign-in page takes."""
+MAX_NAME, MAX_EMAIL = 200, 254
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+|[^\s@]+@localhost")
 
 
@@ -27,12 +29,18 @@ def add_member(
     services: Services, ods: str, *, email: str, name: str, role: str, password: str, code_secret: str | None = None
 ) -> NewMember:
     """Add a person to a practice. Raises NotAllowed with the reason, NotFound (no such practice), Conflict (address taken)."""
-    if not _EMAIL.fullmatch(email.strip()) or len(email) > 254:
+    address = members.normal_email(email)
+    if not _EMAIL.fullmatch(address) or not address.isprintable() or len(address) > MAX_EMAIL:
         raise NotAllowed(f"{email!r} is not an e-mail address.")
     if role not in ROLES:
         raise NotAllowed(f"The role must be one of {', '.join(ROLES)}.")
+    name = name.strip()
+    if not 1 <= len(name) <= MAX_NAME or not name.isprintable():
+        raise NotAllowed(f"A member needs a name on one line, of at most {MAX_NAME} characters.")
     if len(password) < MIN_PASSWORD:
         raise NotAllowed(f"The password must have at least {MIN_PASSWORD} characters.")
+    if len(password) > MAX_PASSWORD:
+        raise NotAllowed(f"The password must have at most {MAX_PASSWORD} characters.")
     now = services.clock()
     code_secret = code_secret or pyotp.random_base32()
     password_hash = services.vault.hash_secret(password, "members.password")

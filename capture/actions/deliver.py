@@ -10,7 +10,7 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from capture.domain.requests import State
-from capture.errors import CaptureError, NotFound
+from capture.errors import CaptureError
 from capture.inbox.base import BundleFile, BundleFiles
 from capture.sealing.contents import MANIFEST, REQUEST_PART, SIGNATURE, Manifest
 from capture.sealing.records import from_json
@@ -68,7 +68,7 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 def _read(services: Services, photo: Photo | None) -> Iterator[bytes]:
     if photo is None:
-        raise NotFound("A photo that the manifest names is not in the database.")
+        raise CaptureError("A photo that the manifest names is not in the database.", code="part-missing")
     return services.blobs.read(photo.blob)
 
 

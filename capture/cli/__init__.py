@@ -1,14 +1,14 @@
 """The command `capture`. Each command reads its arguments, calls an action, and prints for a person or, with --json, for a program.
 
-Exit codes: 0 done; 1 could not be done, and the reason was said; 2 used wrongly; 3 a photo or bundle was refused; 4 the settings,
-keys or database are not ready.
+Exit codes: 0 done; 1 could not be done, and the reason was said; 2 used wrongly; 3 a photo, bundle or key was refused; 4 the
+settings, keys or database are not ready.
 """
 
 import click
 
 from capture.cli import files, service
 
-_EPILOG = "Exit codes: 0 done, 1 not done, 2 used wrongly, 3 photo or bundle refused, 4 settings, keys or database not ready."
+_EPILOG = "Exit codes: 0 done, 1 not done, 2 used wrongly, 3 photo, bundle or key refused, 4 settings, keys or database not ready."
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=_EPILOG)

@@ -145,20 +145,28 @@ def _describe(output: str, report: dict[str, Any]) -> str:
 
 @click.command()
 @click.option("--out", required=True, type=PATH, help="The identity file to write; it must not be there yet.")
+@click.option("--passphrase", is_flag=True, help="Ask for a passphrase, twice, and seal the file under it.")
 @click.option("--passphrase-file", type=FILE, help="Seal the file under the passphrase in this file's first line.")
 @click.option("--signer", metavar="ED25519:…", help="Pin the server's signing key in the file.")
 @json_option
 @reports_errors
-def keygen(out: Path, passphrase_file: Path | None, signer: str | None, as_json: bool) -> None:
+def keygen(out: Path, passphrase: bool, passphrase_file: Path | None, signer: str | None, as_json: bool) -> None:
     """Make an age identity (post-quantum hybrid) and print its recipient."""
     from capture.sealing.age import seal_with_passphrase
     from capture.sealing.files import write_new
     from capture.sealing.keys import Identity, VerifyingKey, write_identity_file
 
+    if passphrase and passphrase_file:
+        raise click.UsageError("Give --passphrase or --passphrase-file, not both.")
     identity = Identity.generate()
     text = write_identity_file(identity, datetime.now(UTC), VerifyingKey.parse(signer) if signer else None).encode()
+    if passphrase_file:
+        text = seal_with_passphrase(text, _passphrase(passphrase_file))
+    elif passphrase:
+        asked = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True)
+        text = seal_with_passphrase(text, asked)
     try:
-        write_new(out, seal_with_passphrase(text, _passphrase(passphrase_file)) if passphrase_file else text)
+        write_new(out, text)
     except FileExistsError:
         raise CaptureError(f"{out} is there already.", hint="choose another name; a lost identity cannot be made again") from None
     except OSError as error:

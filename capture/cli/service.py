@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import click
 
-from capture.cli.output import FILE, NOT_READY, json_option, print_result, reports_errors
+from capture.cli.output import FILE, NOT_READY, P, json_option, print_result, reports_errors
 from capture.errors import CaptureError
 
 
@@ -24,7 +25,7 @@ def load_services(**overrides: Any) -> Any:
 
 
 @click.command()
-@click.option("--port", type=int, help="Listen on this port instead of the one in the settings.")
+@click.option("--port", type=click.IntRange(0, 65_535), help="Listen on this port instead of the one in the settings.")
 @reports_errors
 def serve(port: int | None) -> None:
     """Serve the pages, with a worker inside unless the settings say otherwise."""
@@ -36,7 +37,9 @@ def serve(port: int | None) -> None:
 
 
 @click.command()
-@click.option("--port", type=int, default=8000, show_default=True, help="Listen on this port of this machine.")
+@click.option(
+    "--port", type=click.IntRange(1, 65_535), default=8000, show_default=True, help="Listen on this port of this machine."
+)
 @click.option("--no-serve", is_flag=True, help="Make the demo data and print it, and do not serve.")
 @json_option
 @reports_errors
@@ -89,7 +92,7 @@ def request() -> None:
 
 @request.command("create")
 @click.option("--practice", "ods", required=True, metavar="ODS", help="The practice that asks.")
-@click.option("--dob", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The patient's date of birth, as in 1980-03-31.")
+@click.option("--dob", required=True, type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="The patient's date of birth.")
 @click.option("--protocol", required=True, metavar="NAME", help="What to ask for: a name from config/protocols.toml.")
 @click.option("--site", required=True, metavar="NAME", help="The place on the body: a name from config/sites.toml.")
 @click.option("--side", type=click.Choice(["left", "right"]), help="The side, where there are two.")
@@ -127,15 +130,48 @@ def practice() -> None:
     """Add and list practices."""
 
 
+def takes_keys(*, required: bool) -> Callable[[Callable[P, None]], Callable[P, None]]:
+    """The options for a practice's keys. The service must never hold what opens a photo, so an identity file is looked into."""
+    options = (
+        click.option(
+            "--recipient", metavar="AGE1PQ1…", required=required, help="The staff recipient; the practice asks once it has one."
+        ),
+        click.option("--recovery", metavar="AGE1PQ1…", help="The offline recovery recipient."),
+        click.option(
+            "--identity-file", type=FILE, help="The staff identity under its passphrase (an age file), for the practice's browsers."
+        ),
+    )
+
+    def add_options(command: Callable[P, None]) -> Callable[P, None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add_options
+
+
+def _read_keys(recipient: str | None, recovery: str | None, identity_file: Path | None) -> dict[str, Any]:
+    from capture.sealing.age import is_age
+    from capture.sealing.keys import Recipient
+
+    if identity_file and not recipient:
+        raise click.UsageError("--identity-file goes with the --recipient that belongs to it.")
+    file = identity_file.read_bytes() if identity_file else None
+    keys = {
+        "staff": Recipient.parse(recipient) if recipient else None,
+        "recovery": Recipient.parse(recovery) if recovery else None,
+        "identity_file": file,
+    }
+    if file and not is_age(file):
+        raise CaptureError(f"{identity_file} is not under a passphrase.", hint="capture keygen --passphrase makes one that is")
+    return keys
+
+
 @practice.command("add")
 @click.option("--ods", required=True, metavar="ODS", help="The practice's ODS code.")
 @click.option("--name", required=True, help="The name that patients see.")
 @click.option("--phone", required=True, help="The number that patients can call.")
-@click.option("--recipient", metavar="AGE1PQ1…", help="The staff recipient; without one the practice cannot ask yet.")
-@click.option("--recovery", metavar="AGE1PQ1…", help="The offline recovery recipient.")
-@click.option(
-    "--identity-file", type=FILE, help="The staff identity under its passphrase (an age file), for the practice's browsers."
-)
+@takes_keys(required=False)
 @json_option
 @reports_errors
 def add_practice(
@@ -143,25 +179,37 @@ def add_practice(
 ) -> None:
     """Add a practice, with its keys."""
     from capture.actions.add_practice import add_practice as add
-    from capture.sealing.age import is_age
-    from capture.sealing.keys import Recipient
 
-    if identity_file and not recipient:
-        raise click.UsageError("--identity-file goes with the --recipient that belongs to it.")
-    staff = Recipient.parse(recipient) if recipient else None
-    offline = Recipient.parse(recovery) if recovery else None
-    file = identity_file.read_bytes() if identity_file else None
-    if file and not is_age(file):  # this service must never hold what opens a photo
-        raise CaptureError(
-            f"{identity_file} is not under a passphrase.", hint="capture keygen --passphrase-file FILE makes one that is"
-        )
+    keys = _read_keys(recipient, recovery, identity_file)
     services = load_services()
     try:
-        made = add(services, ods=ods, name=name, phone=phone, staff=staff, recovery=offline, identity_file=file)
+        made = add(services, ods=ods, name=name, phone=phone, **keys)
         signer = str(services.signing_key.verifying_key)
     finally:
         services.close()
     print_result(as_json, {"id": made.id, "ods": made.ods, "signer": signer}, f"{made.ods} was added. Signer to pin: {signer}")
+
+
+@practice.command("key")
+@click.option("--ods", required=True, metavar="ODS", help="The practice's ODS code.")
+@takes_keys(required=True)
+@json_option
+@reports_errors
+def give_keys(ods: str, recipient: str, recovery: str | None, identity_file: Path | None, as_json: bool) -> None:
+    """Give a practice that has no key its first ones."""
+    from capture.actions.add_keys import add_keys
+
+    keys = _read_keys(recipient, recovery, identity_file)
+    services = load_services()
+    try:
+        made = add_keys(services, ods, **keys)
+        signer = str(services.signing_key.verifying_key)
+    finally:
+        services.close()
+    fingerprints = {kind: keys[kind].fingerprint for kind in ("staff", "recovery") if keys[kind]}
+    lines = [f"{ods} can ask for photos now. Signer to pin: {signer}"]
+    lines += [f"Fingerprint of the {kind} key: {fingerprint}" for kind, fingerprint in fingerprints.items()]
+    print_result(as_json, {"id": made.id, "ods": ods, "signer": signer, "fingerprints": fingerprints}, "\n".join(lines))
 
 
 @practice.command("list")
@@ -190,7 +238,13 @@ def member() -> None:
 @click.option("--practice", "ods", required=True, metavar="ODS", help="The practice.")
 @click.option("--email", required=True, help="The e-mail address to sign in with.")
 @click.option("--name", required=True, help="The name that colleagues see.")
-@click.option("--role", type=click.Choice(["requester", "reader", "manager"]), default="manager", show_default=True)
+@click.option(
+    "--role",
+    type=click.Choice(["requester", "reader", "manager"]),
+    default="manager",
+    show_default=True,
+    help="What the member may do: ask for photos, open them, or both.",
+)
 @click.option(
     "--password-file", type=click.File("r"), help="A file that holds the password (- for standard input); asked for otherwise."
 )

@@ -61,11 +61,12 @@ class Practice(Base):
     ods: Mapped[str] = mapped_column(String(9), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     phone: Mapped[str] = mapped_column(String(40))
+    recipients_mac: Mapped[str] = mapped_column(String(64))  # shows that this service wrote the recipients (SECURITY 35)
     created_at: Mapped[datetime]
 
 
 class RecipientRow(Base):
-    """A public key that a practice's photos are sealed to. `mac` shows that this service wrote the row (SECURITY 35)."""
+    """A public key that a practice's photos are sealed to. The practice's `recipients_mac` covers every column."""
 
     __tablename__ = "recipients"
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -74,7 +75,6 @@ class RecipientRow(Base):
     recipient: Mapped[str] = mapped_column(String(2100))
     fingerprint: Mapped[str] = mapped_column(String(80))
     identity_file: Mapped[bytes | None]  # an age file under a passphrase; None for the recovery recipient
-    mac: Mapped[str] = mapped_column(String(64))
     created_at: Mapped[datetime]
     retired_at: Mapped[datetime | None]
 

@@ -33,6 +33,7 @@ NEEDED = {
     ("worker",),
     ("request", "create"),
     ("practice", "add"),
+    ("practice", "key"),
     ("practice", "list"),
     ("member", "add"),
     ("check",),
@@ -52,7 +53,7 @@ def test_help_of_every_command(name: tuple[str, ...]) -> None:
     assert command.help
     assert command.help.splitlines()[0] in re.sub(r"\s+", " ", result.output)
     for option in command.params:
-        if isinstance(option, click.Option) and option.name != "role":
+        if isinstance(option, click.Option):
             assert option.help, option.name
 
 
@@ -63,7 +64,7 @@ def test_the_commands_there_are() -> None:
     for name in FOR_PROGRAMS:
         assert "--json" in {opt for param in COMMANDS[name].params for opt in param.opts}, name
     told = CliRunner().invoke(main, ["--help"]).output
-    assert "Exit codes: 0 done, 1 not done, 2 used wrongly, 3 photo or bundle refused, 4 settings" in re.sub(r"\s+", " ", told)
+    assert "Exit codes: 0 done, 1 not done, 2 used wrongly, 3 photo, bundle or key refused, 4 settings" in re.sub(r"\s+", " ", told)
 
 
 def test_it_runs_as_a_program_and_as_a_module() -> None:
@@ -97,6 +98,8 @@ def test_help_is_quick() -> None:
         ("request", "create", "--practice", "A1", "--dob", "1980-03-31", "--protocol", "x", "--site", "arm", "--side", "up"),
         ("member", "add", "--practice", "A1", "--email", "a@b.c", "--name", "A", "--role", "king"),
         ("serve", "--port", "http"),
+        ("serve", "--port", "65536"),
+        ("practice", "key", "--ods", "A1"),
     ],
     ids=" ".join,
 )

@@ -14,10 +14,10 @@ import pytest
 from capture.actions.open_link import confirm, find_link
 from capture.actions.sign_in import give_code, give_password
 from capture.domain.requests import State
-from capture.sealing.keys import Identity
+from capture.sealing.keys import Identity, Recipient
 from capture.services import Services
 from capture.settings import ROOT
-from capture.store.models import Delivery, Request
+from capture.store.models import AuditEvent, Delivery, RecipientRow, Request
 from capture.store.practices import current_recipients, find_practice, list_identities
 from capture.store.requests import details_of
 from tests.builders import make_practice, make_request, make_submitted
@@ -50,6 +50,38 @@ def test_a_practice_with_its_keys(capture: Command, open_services: Opener, key: 
         assert (practice.id, practice.name, practice.phone) == (made["id"], "Elm Surgery", "0191 498 0456")
         assert {row.recipient for row in current_recipients(db, practice.id)} == {key, recovery}
         assert [row.identity_file for row in list_identities(db, practice.id)] == [(tmp_path / "staff.age").read_bytes()]
+
+
+def test_the_first_keys_of_a_practice(capture: Command, open_services: Opener, key: str, tmp_path: Path) -> None:
+    """A practice that was added without a key gets its keys later, and can ask from then on; what is shown is what to compare."""
+    capture("practice", "add", *PRACTICE)
+    assert "practice key --recipient" in capture("request", "create", *REQUEST, code=4).stderr
+    recovery = capture.json("keygen", "--out", tmp_path / "recovery.key")
+    capture("keygen", "--out", tmp_path / "staff.age", "--passphrase", text="one-two-three\none-two-three\n")
+    given = ("--ods", "A81001", "--recipient", key, "--recovery", recovery["recipient"], "--identity-file", tmp_path / "staff.age")
+    made = capture.json("practice", "key", *given)
+    services = open_services()
+    assert made["signer"] == str(services.signing_key.verifying_key)
+    assert made["fingerprints"] == {"staff": Recipient.parse(key).fingerprint, "recovery": recovery["fingerprint"]}
+    with services.database.read() as db:
+        assert {row.recipient for row in current_recipients(db, made["id"])} == {key, recovery["recipient"]}
+        assert [row.identity_file for row in list_identities(db, made["id"])] == [(tmp_path / "staff.age").read_bytes()]
+        added = [row.facts for row in db.query(AuditEvent).filter_by(action="key added").order_by(AuditEvent.number)]
+        assert [json.loads(facts)["fingerprint"] for facts in added] == list(made["fingerprints"].values())
+    capture("request", "create", *REQUEST)
+
+
+def test_keys_are_given_once(capture: Command, open_services: Opener, key: str, tmp_path: Path) -> None:
+    """A practice that has any key, be it the recovery key alone, gets no other by this command (SECURITY 35)."""
+    other = capture.json("keygen", "--out", tmp_path / "other.key")["recipient"]
+    capture("practice", "add", *PRACTICE, "--recovery", key)
+    result = capture("practice", "key", "--ods", "A81001", "--recipient", other, code=1)
+    assert "has keys already" in result.stderr
+    assert "no practice Z9" in capture("practice", "key", "--ods", "Z9", "--recipient", other, code=1).stderr
+    naked = ("--ods", "A81001", "--recipient", key, "--identity-file", tmp_path / "other.key")
+    assert "not under a passphrase" in capture("practice", "key", *naked, code=1).stderr
+    with open_services().database.read() as db:
+        assert [row.recipient for row in db.query(RecipientRow)] == [key]
 
 
 def test_listing_practices(capture: Command) -> None:

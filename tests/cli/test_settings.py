@@ -196,7 +196,7 @@ def test_check_finds_a_key_that_was_changed(capture: Command, open_services: Cal
     services = open_services()
     practice = make_practice(services)
     with services.database.write() as db:
-        db.execute(text("UPDATE recipients SET mac = 'x'"))
+        db.execute(text("UPDATE recipients SET retired_at = created_at WHERE kind = 'recovery'"))
     findings = {finding["subject"]: finding for finding in capture.json("check", code=4)}
     assert "changed outside" in findings[f"practice {practice.ods}"]["hint"]
 

@@ -58,6 +58,7 @@ def test_a_retired_key_seals_nothing_and_opens_what_is_old(database: Database, p
     with database.write() as db:
         old = db.query(RecipientRow).filter_by(kind="staff").one()
         old.retired_at = later
+        practices.write_mac(db, practice.id)
         practices.insert_recipient(db, practice.id, kind="staff", recipient=OTHER, identity_file=b"new", now=later)
     with database.read() as db:
         assert {row.recipient for row in practices.current_recipients(db, practice.id)} == {str(OTHER), str(RECOVERY)}
@@ -78,23 +79,48 @@ def test_a_practice_without_a_staff_key_takes_no_photo(database: Database, pract
 @pytest.mark.parametrize(
     "change",
     [
-        f"recipient = '{OTHER}'",
-        "kind = 'staff'",
-        "mac = 'f'",
-        "practice_id = (SELECT id FROM practices WHERE ods = 'A1'), retired_at = NULL",
+        f"UPDATE recipients SET recipient = '{OTHER}' WHERE kind = 'recovery'",
+        "UPDATE recipients SET kind = 'staff' WHERE kind = 'recovery'",
+        "UPDATE recipients SET fingerprint = 'f' WHERE kind = 'recovery'",
+        "UPDATE recipients SET identity_file = NULL WHERE kind = 'staff'",
+        "UPDATE recipients SET retired_at = created_at WHERE kind = 'recovery'",
+        "UPDATE recipients SET id = 'x' WHERE kind = 'recovery'",
+        "UPDATE recipients SET practice_id = (SELECT id FROM practices WHERE ods = 'A1') WHERE kind = 'recovery'",
+        "DELETE FROM recipients WHERE kind = 'recovery'",
+        "DELETE FROM recipients WHERE kind = 'staff'",
+        "DELETE FROM recipients",
+        "UPDATE practices SET recipients_mac = 'f'",
+        "UPDATE practices SET recipients_mac = ''",
+        "UPDATE practices SET recipients_mac = 'é'",
     ],
 )
 def test_a_key_edited_in_the_database_stops_the_practice(database: Database, practice: Practice, change: str) -> None:
-    """A recipient that was swapped, promoted, forged or moved is noticed, and no photo is taken (SECURITY 35)."""
+    """A recipient that was swapped, promoted, retired, moved, deleted or forged is noticed: no photo, no new key (SECURITY 35)."""
     add_keys(database, practice)
     with database.write() as db:
         other = practices.insert_practice(db, ods="A1", name="x", phone="1", now=NOW)
-        practices.insert_recipient(db, other.id, kind="staff", recipient=OTHER, identity_file=None, now=NOW)
     with database.write() as db:
-        db.execute(text(f"UPDATE recipients SET {change} WHERE kind = 'recovery'"))
-    victim = other.id if "practice_id" in change else practice.id
+        db.execute(text(change))
+    for victim in (practice.id, other.id) if "practice_id" in change else (practice.id,):
+        with pytest.raises(Unavailable) as caught, database.read() as db:
+            practices.current_recipients(db, victim)
+        assert "changed outside" in (caught.value.hint or "")
+        with pytest.raises(Unavailable), database.write() as db:
+            practices.insert_recipient(db, victim, kind="staff", recipient=OTHER, identity_file=None, now=NOW)
+
+
+def test_a_mac_is_good_for_one_practice(database: Database, practice: Practice) -> None:
+    """A practice's keys together with their MAC are no good in another practice, nor is the MAC of having none (SECURITY 35)."""
+    with database.write() as db:
+        other = practices.insert_practice(db, ods="A1", name="x", phone="1", now=NOW)
+        assert other.recipients_mac != practice.recipients_mac
+    add_keys(database, practice)
+    with database.write() as db:
+        mine = db.get_one(Practice, practice.id).recipients_mac
+        db.execute(text("UPDATE practices SET recipients_mac = :mac WHERE ods = 'A1'"), {"mac": mine})
+        db.execute(text("UPDATE recipients SET practice_id = :id"), {"id": other.id})
     with pytest.raises(Unavailable) as caught, database.read() as db:
-        practices.current_recipients(db, victim)
+        practices.current_recipients(db, other.id)
     assert "changed outside" in (caught.value.hint or "")
 
 

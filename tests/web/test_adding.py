@@ -4,6 +4,7 @@ import pytest
 
 from capture.actions.add_member import add_member
 from capture.actions.add_practice import add_practice
+from capture.actions.sign_in import give_password
 from capture.errors import CaptureError, Conflict, NotAllowed, NotFound
 from capture.services import Services
 from tests.builders import PASSWORD, APractice
@@ -17,6 +18,9 @@ from tests.builders import PASSWORD, APractice
         ({"ods": ""}, "is not an ODS code."),
         ({"name": " "}, "needs a name and a phone number"),
         ({"phone": ""}, "needs a name and a phone number"),
+        ({"name": "x" * 201}, "at most 200 characters"),
+        ({"phone": "1" * 41}, "at most 40"),
+        ({"name": "Elm\0Surgery"}, "without control characters"),
     ],
 )
 def test_practice_that_is_refused(services: Services, changes: dict[str, str], sentence: str) -> None:
@@ -36,6 +40,11 @@ def test_practice_that_is_there(services: Services, practice: APractice) -> None
     [
         ({"email": "nobody"}, NotAllowed, "is not an e-mail address"),
         ({"email": "a@" + "b" * 260 + ".example"}, NotAllowed, "is not an e-mail address"),
+        ({"email": "a" + "ß" * 200 + "@b.example"}, NotAllowed, "is not an e-mail address"),
+        ({"email": "a\0@b.example"}, NotAllowed, "is not an e-mail address"),
+        ({"name": " "}, NotAllowed, "needs a name"),
+        ({"name": "x" * 201}, NotAllowed, "at most 200 characters"),
+        ({"password": "x" * 201}, NotAllowed, "at most 200 characters"),
         ({"role": "owner"}, NotAllowed, "must be one of requester, reader, manager"),
         ({"password": "short"}, NotAllowed, "at least 12 characters"),
         ({"ods": "Z99999"}, NotFound, "There is no practice Z99999"),
@@ -48,6 +57,14 @@ def test_member_that_is_refused(
     values = {"ods": practice.ods, "email": "a@b.example", "name": "A B", "role": "reader", "password": PASSWORD, **changes}
     with pytest.raises(error, match=sentence):
         add_member(services, values.pop("ods"), **values)
+
+
+def test_longest_that_is_taken(services: Services) -> None:
+    """A name of 200 characters, a phone number of 40, and a password of 200 that signs in afterwards."""
+    made = add_practice(services, ods="A81001", name="x" * 200, phone=" " + "1" * 40)
+    assert (len(made.name), len(made.phone)) == (200, 40)
+    add_member(services, "A81001", email="a@b.example", name="x" * 200, role="reader", password="p" * 200)
+    assert give_password(services, "a@b.example", "p" * 200)
 
 
 def test_address_that_is_taken(services: Services, practice: APractice) -> None:

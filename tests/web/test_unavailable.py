@@ -13,7 +13,7 @@ from sqlalchemy import event, text, update
 
 from capture.services import Services
 from capture.store.database import BUSY_SECONDS
-from capture.store.models import Bundle, Photo, RecipientRow, Request
+from capture.store.models import Bundle, Photo, Practice, RecipientRow, Request
 from tests.builders import ARequest, agree_patient, make_member, make_practice, make_request, photo_bytes, photos_of, take_photo
 from tests.web.conftest import session_of
 from tests.web.html import Page, Visitor, patient, staff
@@ -55,10 +55,15 @@ def swap_recipient(services: Services, asked: ARequest) -> None:
 
 def swap_row(services: Services, asked: ARequest) -> None:
     """Also with the other practice's MAC, which was good where it came from."""
+    swap_recipient(services, asked)
     with services.database.write() as db:
-        theirs = make_practice_row(services)
-        query = update(RecipientRow).where(RecipientRow.practice_id == asked.practice.id, RecipientRow.kind == "staff")
-        db.execute(query.values(recipient=theirs.recipient, fingerprint=theirs.fingerprint, mac=theirs.mac))
+        theirs = db.get_one(Practice, make_practice_row(services).practice_id)
+        db.execute(update(Practice).where(Practice.id == asked.practice.id).values(recipients_mac=theirs.recipients_mac))
+
+
+def delete(services: Services, asked: ARequest) -> None:
+    with services.database.write() as db:
+        db.query(RecipientRow).filter_by(practice_id=asked.practice.id, kind="recovery").delete()
 
 
 def make_practice_row(services: Services) -> RecipientRow:
@@ -71,7 +76,7 @@ def demote(services: Services, asked: ARequest) -> None:
         db.execute(update(RecipientRow).where(RecipientRow.kind == "recovery").values(kind="staff"))
 
 
-@pytest.mark.parametrize("edit", [retire, swap_recipient, swap_row, demote])
+@pytest.mark.parametrize("edit", [retire, swap_recipient, swap_row, delete, demote])
 def test_edited_key(
     app: Flask, services: Services, asked: ARequest, desk: Visitor, edit: Callable[[Services, ARequest], None]
 ) -> None:
