@@ -3,6 +3,7 @@
 import io
 import random
 
+import piexif
 import pytest
 from PIL import Image
 
@@ -82,3 +83,23 @@ def test_rubbish_is_refused_and_nothing_else() -> None:
         except PhotoRefused as refusal:
             code = refusal.code
             assert code == "not-clean"
+
+
+def test_what_piexif_finds_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """piexif is asked too, about everything before the pixels, and believed."""
+    asked: list[bytes] = []
+
+    def load(header: bytes) -> dict[str, dict[int, bytes]]:
+        asked.append(header)
+        return {"GPS": {1: b"N"}}
+
+    monkeypatch.setattr(piexif, "load", load)
+    with pytest.raises(PhotoRefused) as refusal:
+        verify(CLEAN, Preset())
+    assert refusal.value.code == "not-clean"
+    assert asked == [CLEAN[: SCAN + 2]]
+
+
+def test_piexif_finds_nothing_in_a_clean_photo() -> None:
+    """piexif reads the whole of a cleaned photo without complaint and finds nothing."""
+    assert not any(piexif.load(CLEAN).values())
