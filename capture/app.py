@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -23,7 +24,7 @@ from capture.services import Services
 from capture.settings import ROOT, Settings
 from capture.store.blobs import FolderBlobs
 from capture.store.database import Database, database_exists
-from capture.store.vault import load_vault, make_folder
+from capture.store.vault import check_private, load_vault, make_folder
 from capture.web import errors, ops, patient, security, sign_in, staff
 from capture.web.limits import init_limits, takes_upload
 
@@ -44,6 +45,7 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now) ->
     """
     catalogue = load_catalogue(ROOT / "config")
     make_folder(settings.var)
+    check_private(settings.var)
     fresh = not database_exists(settings.database)
     vault = load_vault(settings.keys, may_create=fresh)
     signing_key = _signing_key(settings, may_create=fresh)
@@ -146,5 +148,6 @@ def _filesize(size: int) -> str:
 def _signing_key(settings: Settings, *, may_create: bool) -> SigningKey:
     path = settings.keys / "signing.key"
     if may_create and not path.exists():
-        SigningKey.generate().save(path)
+        with suppress(FileExistsError):  # another process starts at the same moment: its key is the one
+            SigningKey.generate().save(path)
     return SigningKey.load(path)

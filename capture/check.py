@@ -11,7 +11,7 @@ from capture.settings import ROOT, Settings, load_settings
 from capture.store.audit import check_chain
 from capture.store.database import Database, database_exists, is_alive
 from capture.store.practices import current_recipients, list_practices
-from capture.store.vault import load_vault
+from capture.store.vault import check_private, load_vault
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def find_problems() -> list[Finding]:
     if wrong := _problems("settings", load_settings):
         return [*wrong, *findings]
     settings = load_settings()
-    findings.insert(0, Finding(True, "settings", f"pages are served at {settings.origin}"))
+    findings.insert(0, Finding(True, "settings", f"pages are served at {settings.origin}, links lead to {settings.link_origin}"))
     findings += _find_folder(settings)
     try:
         if not database_exists(settings.database):
@@ -58,10 +58,8 @@ def _find_turbojpeg() -> Finding:
 def _find_folder(settings: Settings) -> list[Finding]:
     if not settings.var.exists():
         return []
-    mode = settings.var.stat().st_mode & 0o777
-    if mode & 0o077:
-        return [Finding(False, "folder", f"{settings.var} can be entered by others (mode {mode:o})", f"chmod 700 {settings.var}")]
-    return [Finding(True, "folder", f"{settings.var} is for this user only")]
+    wrong = _problems("folder", lambda: check_private(settings.var))
+    return wrong or [Finding(True, "folder", f"{settings.var} is for this user only")]
 
 
 def _find_database(settings: Settings) -> list[Finding]:

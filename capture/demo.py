@@ -55,7 +55,8 @@ class Tour:
 
 
 def make_demo(services: Services) -> Tour:
-    """Make what is missing of the demo, keep what is there, and issue one fresh link."""
+    """Make what is missing of the demo, keep what is there, and issue one fresh link. CaptureError beside a real practice."""
+    _check_is_demo(services)
     folder = services.settings.var / "demo"
     make_folder(folder)
     passphrase = _derived(services, "passphrase", 5)
@@ -110,6 +111,17 @@ def live_facts(tour: Tour) -> dict[str, object]:
     born = date.fromisoformat(tour.date_of_birth)
     code = pyotp.TOTP(tour.authenticator_secret).now()
     return {"code": code, "born": f"{born.day} {born.month} {born.year}", "qr_svg": qr_svg(tour.patient_link)}
+
+
+def _check_is_demo(services: Services) -> None:
+    """Nothing but the demo's practice is here: its password and passphrase are on the screen for anyone."""
+    with services.database.read() as db:
+        others = [practice.ods for practice in practices.list_practices(db) if (practice.ods, practice.name) != (ODS, NAME)]
+    if others:
+        raise CaptureError(
+            f"There is a practice here that is not the demo's: {', '.join(others[:3])}.",
+            hint="set CAPTURE_VAR to an empty folder, and no CAPTURE_DATABASE, for a demo of its own",
+        )
 
 
 def _practice(services: Services, passphrase: str) -> Practice:

@@ -5,6 +5,7 @@ another settings file, `CAPTURE_DATABASE` another database than the SQLite file 
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -18,6 +19,7 @@ from capture.errors import SettingsError
 ROOT = Path(__file__).resolve().parent.parent
 SURFACES = ("patient", "staff", "both")
 _KINDS: dict[Any, str] = {int: "a whole number", str: "a text", bool: "true or false"}
+_HOST = re.compile(r"[a-z0-9.:-]+")
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 RANGES = {
     "port": (0, 65_535),
@@ -39,6 +41,7 @@ class Settings:
     var: Path
     database: str
     origin: str
+    patient_origin: str
     host: str
     port: int
     surface: str
@@ -58,6 +61,11 @@ class Settings:
     def secure(self) -> bool:
         """Whether pages are served over TLS, so that cookies can be `__Host-` ones."""
         return self.origin.startswith("https://")
+
+    @property
+    def link_origin(self) -> str:
+        """What links are built from: the origin of the process that serves the patients' pages."""
+        return self.patient_origin or self.origin
 
     @property
     def keys(self) -> Path:
@@ -80,9 +88,9 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
             values[name] = _parse(text, kind)
     values.update(overrides)
     var = values.get("var", "var")
-    if not isinstance(var, str | Path):
-        problems.append(f"var must be the path of a folder, not {var!r}")
     values["var"] = ROOT / str(var)
+    if not isinstance(var, str | Path) or values["var"].resolve() == ROOT:
+        problems.append(f"var must be the path of a folder of its own, not {var!r}")
     values.setdefault("database", f"sqlite:///{values['var'] / 'capture.db'}")
     for name, kind in known.items():
         if name not in values:
@@ -127,25 +135,45 @@ def _check(values: dict[str, Any]) -> list[str]:
             problems.append(f"{name} must be from {low:,} to {high:,}, not {value:,}")
     if values.get("surface") not in SURFACES:
         problems.append(f"surface must be one of {', '.join(SURFACES)}, not {values.get('surface')!r}")
-    problems += _check_origin(str(values.get("origin", "")))
+    origin, patient_origin = str(values.get("origin", "")), str(values.get("patient_origin", ""))
+    problems += _check_origin("origin", origin)
+    if patient_origin not in {"", origin}:
+        problems += _check_origin("patient_origin", patient_origin)
+        if values.get("surface") != "staff":
+            problems.append("patient_origin is for surface staff; a process that serves patients has their address as its origin")
     if not str(values.get("security_contact", "")).startswith(("mailto:", "https://")):
         problems.append("security_contact must be a mailto: or https: address")
-    if not str(values["database"]).startswith(("sqlite:///", "postgresql+psycopg://")):
-        problems.append("database must start with sqlite:/// or postgresql+psycopg://")
-    return problems
+    upload, photo = values.get("max_upload_bytes"), values.get("max_photo_bytes")
+    if type(upload) is int and type(photo) is int and photo > upload:
+        problems.append(f"max_photo_bytes must not be above max_upload_bytes, {upload:,}")
+    return problems + _check_database(str(values["database"]))
 
 
-def _check_origin(origin: str) -> list[str]:
+def _check_database(database: str) -> list[str]:
+    path = database.removeprefix("sqlite:///")
+    if path != database and (not Path(path).is_absolute() or path.endswith("/") or set("?\0") & set(path)):
+        return [f"database must name a file by its whole path, as in sqlite:////var/lib/capture/capture.db, not {database!r}"]
+    if not database.startswith(("sqlite:///", "postgresql+psycopg://")):
+        return ["database must start with sqlite:/// or postgresql+psycopg://"]
+    return []
+
+
+def _check_origin(name: str, origin: str) -> list[str]:
+    """An origin as browsers write it, so that it can be compared with what they send."""
     try:
         parts = urlsplit(origin)
-        host = parts.hostname or ""
-        _ = parts.port
+        host, port = parts.hostname or "", parts.port
     except ValueError:
-        return [f"origin is not a web address: {origin!r}"]
-    if parts.scheme not in {"http", "https"} or not host or "@" in origin or origin != f"{parts.scheme}://{parts.netloc}":
-        return [f"origin must be like https://photos.example.nhs.uk, with nothing after the name, not {origin!r}"]
+        return [f"{name} is not a web address: {origin!r}"]
+    shown = f"[{host}]" if ":" in host else host
+    if port not in {None, {"http": 80, "https": 443}.get(parts.scheme)}:
+        shown += f":{port}"
+    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host) or origin != f"{parts.scheme}://{shown}":
+        return [
+            f"{name} must be like https://photos.example.nhs.uk: small letters, no usual port, nothing after it; not {origin!r}"
+        ]
     if parts.scheme == "http" and not _is_loopback(host):
-        return ["origin must start with https:// unless it is this machine itself"]
+        return [f"{name} must start with https:// unless it is this machine itself"]
     return []
 
 

@@ -70,4 +70,4 @@ def issue_link(
         requests.insert_request(db, request, details)
         audit.append(db, practice_id, actor=actor, action="request drafted", subject=request_id, at=now)
         requests.move(db, request, State.SENT, actor=actor, now=now, days=draft.days)
-    return Issued(request_id, request.receipt, f"{services.settings.origin}/r/{token}", request.expires_at)
+    return Issued(request_id, request.receipt, f"{services.settings.link_origin}/r/{token}", request.expires_at)

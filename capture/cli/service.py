@@ -49,7 +49,8 @@ def demo(port: int, no_serve: bool, as_json: bool) -> None:
     from capture.serve import init_logging
     from capture.serve import serve as run
 
-    services = load_services(port=port, host="127.0.0.1", origin=f"http://127.0.0.1:{port}", demo=True)
+    here = {"port": port, "host": "127.0.0.1", "origin": f"http://127.0.0.1:{port}", "patient_origin": "", "surface": "both"}
+    services = load_services(**here, demo=True)
     tour = make_demo(services)
     print_result(as_json, tour.to_json(), describe(tour))
     sys.stdout.flush()

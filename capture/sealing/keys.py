@@ -4,7 +4,6 @@
 """
 
 import base64
-import binascii
 import hashlib
 import re
 import secrets
@@ -119,7 +118,7 @@ class VerifyingKey:
     def parse(cls, text: str) -> Self:
         try:
             key = cls(base64.b64decode(text.removeprefix(_SIGNER_SCHEME), validate=True))
-        except binascii.Error:
+        except ValueError:  # not base64, or not even ASCII
             raise _invalid("This is not a signer (ed25519:…).") from None
         if str(key) != text:
             raise _invalid("This is not a signer (ed25519:…).")

@@ -12,12 +12,13 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from capture.errors import Conflict, Unavailable
+from capture.errors import Conflict, SettingsError, Unavailable
 from capture.store.vault import Vault, make_folder
 
 BUSY_SECONDS = 5
@@ -61,14 +62,21 @@ class Database:
             yield session
 
     def migrate(self) -> None:
-        """Bring the schema to what this code expects, in one transaction. Raises Unavailable as `write` does."""
+        """Bring the schema to what this code expects, in one transaction. Raises Unavailable as `write` does.
+
+        SettingsError when a newer version has migrated it already.
+        """
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with _our_errors(), self.engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
             config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            try:
+                command.upgrade(config, "head")
+            except CommandError:
+                problem = "this database was brought up to date by a newer version than this one"
+                raise SettingsError([problem], hint="start that version, or restore the backup made before it") from None
 
     def close(self) -> None:
         """Give back every connection."""

@@ -4,6 +4,7 @@ One file of 32 random bytes (`var/keys/secret`) and one Ed25519 signing key (`va
 database must not hold in clear (labels, references, one-time-code secrets) with AES-256-GCM, bound to the row it belongs to.
 """
 
+import contextlib
 import hashlib
 import hmac
 import json
@@ -83,6 +84,13 @@ def make_folder(folder: Path) -> None:
         raise SettingsError([problem], hint="set CAPTURE_VAR to a folder that this user may write to") from None
 
 
+def check_private(folder: Path) -> None:
+    """SettingsError when others than this user can enter the folder."""
+    mode = folder.stat().st_mode & 0o777
+    if mode & 0o077:
+        raise SettingsError([f"{folder} can be entered by others (mode {mode:o})"], hint=f"chmod 700 {folder}")
+
+
 def load_vault(keys: Path, *, may_create: bool) -> Vault:
     """Read the secret; make it only where there is no database yet that would depend on an older one, or on a signing key."""
     path = keys / "secret"
@@ -91,7 +99,8 @@ def load_vault(keys: Path, *, may_create: bool) -> Vault:
         raise SettingsError(lost, hint="restore it from where you keep the service's keys; a new one does not fit what is stored")
     if not path.exists():
         make_folder(keys)
-        write_new(path, os.urandom(32))
+        with contextlib.suppress(FileExistsError):  # another process starts at the same moment: its secret is the one
+            write_new(path, os.urandom(32))
     secret = path.read_bytes()
     if len(secret) != 32:
         raise SettingsError([f"{path} must hold 32 bytes, not {len(secret)}"], hint="restore it from a backup")

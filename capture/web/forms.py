@@ -1,13 +1,16 @@
 """What people type: read, checked, answered in sentences. A field's errors are shown under the id in `errors`."""
 
+import re
 from collections.abc import Mapping
 from datetime import date
 
 from capture.actions.issue_link import Draft
 from capture.domain.protocols import Catalogue
+from capture.errors import Conflict
 
 DAYS = (1, 3, 7, 14)
 NOTE_LIMIT = 1_000
+_KEY = re.compile(r"[0-9a-f]{32}")
 Errors = dict[str, str]
 
 
@@ -42,9 +45,11 @@ def date_of_birth(form: Mapping[str, str], errors: Errors, today: date) -> date 
 
 
 def request_draft(form: Mapping[str, str], catalogue: Catalogue, today: date) -> tuple[Draft | None, Errors]:
-    """The form that asks for photos: a Draft, or a sentence for each field that is not right."""
+    """The form that asks for photos: a Draft, or a sentence for each field that is not right. Conflict if it is not ours."""
     errors: Errors = {}
-    label, key = text_of(form, "label", 80), text_of(form, "key", 64)
+    label, key = text_of(form, "label", 80), form.get("key", "")
+    if not _KEY.fullmatch(key):  # without it, sending the form twice would issue two links
+        raise Conflict("This page was open too long. Go back, reload it and try again.", code="form-too-old")
     if not label:
         errors["label"] = "Enter a name or label, so that you know whose photos these are"
     born = date_of_birth(form, errors, today)

@@ -4,10 +4,13 @@ import json
 import logging
 import time
 from datetime import timedelta
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, g, render_template, request
 
 from capture.demo import Tour, live_facts
+from capture.errors import NotFound
 from capture.store.database import is_alive
 from capture.web import services
 
@@ -17,9 +20,12 @@ access = logging.getLogger("capture.access")
 
 @blueprint.get("/")
 def front() -> str:
-    """In the demo: how to try it. Otherwise: that one needs a link."""
+    """In the demo: how to try it, for this machine alone. Otherwise: that one needs a link."""
     tour: Tour | None = current_app.extensions.get("capture.tour")
-    shown = tour and {**tour.to_json(), **live_facts(tour)}
+    if tour and request.host != urlsplit(services().settings.origin).netloc:
+        raise NotFound  # another site's name that was made to lead here would read the demo's passwords
+    is_here = ip_address(request.remote_addr or "0.0.0.0").is_loopback  # noqa: S104 - compared, not listened on
+    shown = {**tour.to_json(), **live_facts(tour)} if tour and is_here else None
     return render_template("front.jinja", tour=shown)
 
 

@@ -283,9 +283,32 @@ def test_the_demo_is_a_whole_service(capture: Command, open_services: Opener) ->
         assert fact in shown
 
 
+@pytest.mark.parametrize("ods", ["A81001", "A1"])
+def test_a_demo_beside_a_real_practice(capture: Command, ods: str) -> None:
+    """Where there is a practice that is not the demo's, the demo adds nothing: its password is on the screen for anyone."""
+    capture("practice", "add", "--ods", ods, "--name", "Elm Surgery", "--phone", "1")
+    result = capture("demo", "--no-serve", code=1)
+    assert f"not the demo's: {ods}" in result.stderr
+    assert "hint: set CAPTURE_VAR to an empty folder" in result.stderr
+    assert not (capture.var / "demo").exists()
+    assert [row["name"] for row in capture.json("practice", "list")] == ["Elm Surgery"]
+
+
+def test_links_lead_where_the_patients_are(capture: Command, key: str) -> None:
+    """With the staff pages apart, a link leads to the patients' origin, not to the staff's (SECURITY 14)."""
+    capture("practice", "add", *PRACTICE, "--recipient", key)
+    apart = {
+        "CAPTURE_SURFACE": "staff",
+        "CAPTURE_ORIGIN": "https://staff.example",
+        "CAPTURE_PATIENT_ORIGIN": "https://photos.example",
+    }
+    assert capture("request", "create", *REQUEST, **apart).stdout.startswith("https://photos.example/r/")
+
+
 def test_a_demo_whose_database_was_lost(capture: Command) -> None:
     """Key files of an older demo are never written over: the error names them and says how to begin anew."""
-    (capture.var / "demo").mkdir(parents=True, mode=0o700)
+    for folder in (capture.var, capture.var / "demo"):
+        folder.mkdir(mode=0o700)
     (capture.var / "demo/identity.age").write_text("older")
     result = capture("demo", "--no-serve", code=1)
     assert "identity.age is there, but the demo practice is not in the database" in result.stderr

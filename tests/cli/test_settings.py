@@ -2,7 +2,9 @@
 
 import json
 import re
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from sqlalchemy import text
 
 from capture import check
+from capture.app import make_services
 from capture.check import find_problems
 from capture.errors import SettingsError
 from capture.services import Services
@@ -92,8 +95,10 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
 def test_ranges(name: str) -> None:
     """Every number has a least and a greatest value, and both are allowed."""
     low, high = RANGES[name]
+    names = ("max_photo_bytes", "max_upload_bytes") if name.endswith("_bytes") else (name,)  # neither may be above the other
     for value in (low, high):
-        assert getattr(load_settings({f"CAPTURE_{name.upper()}": str(value)}), name) == value
+        numbers = {each: max(value, RANGES[each][0]) for each in names}
+        assert getattr(load_settings({f"CAPTURE_{each.upper()}": str(number) for each, number in numbers.items()}), name) == value
     for value in (low - 1, high + 1):
         assert any(problem.startswith(f"{name} must be from") for problem in problems_of({f"CAPTURE_{name.upper()}": str(value)}))
 
@@ -132,6 +137,15 @@ def test_places_of_another_kind(tmp_path: Path, line: str) -> None:
         "https://host:port",
         "https://user@photos.example.org",
         "https://photos.example.org\n",
+        "https://Photos.example.org",
+        "HTTPS://photos.example.org",
+        "https://photos.example.org:443",
+        "https://photos.example.org:0443",
+        "https://photos.example.org:08443",
+        "https://photos.example.org:",
+        "http://127.0.0.1:80",
+        "https://photos example.org",
+        "https://bücher.example",
         "",
     ],
 )
@@ -140,10 +154,85 @@ def test_an_origin_that_links_cannot_be_built_from(origin: str) -> None:
     assert any("origin" in problem for problem in problems_of({"CAPTURE_ORIGIN": origin}))
 
 
-@pytest.mark.parametrize("origin", ["https://photos.example.nhs.uk", "https://a.b:8443", "http://localhost:1", "http://[::1]:80"])
+@pytest.mark.parametrize(
+    "origin", ["https://photos.example.nhs.uk", "https://a.b:8443", "http://localhost:1", "http://[::1]:8080", "https://a.b:80"]
+)
 def test_an_origin_that_is_right(origin: str) -> None:
     """A host over TLS, and this machine without, are taken as they are."""
     assert load_settings({"CAPTURE_ORIGIN": origin}).origin == origin
+
+
+def test_where_links_lead() -> None:
+    """Links are built from the process's own origin, or, where the patients' pages run apart, from theirs (SECURITY 14)."""
+    staff, patients = "https://staff.example.nhs.uk", "https://photos.example.nhs.uk"
+    assert load_settings({"CAPTURE_ORIGIN": staff}).link_origin == staff
+    apart = {"CAPTURE_ORIGIN": staff, "CAPTURE_PATIENT_ORIGIN": patients}
+    settings = load_settings({**apart, "CAPTURE_SURFACE": "staff"})
+    assert (settings.origin, settings.link_origin) == (staff, patients)
+    for surface in ("both", "patient"):
+        assert any(
+            "patient_origin is for surface staff" in problem for problem in problems_of({**apart, "CAPTURE_SURFACE": surface})
+        )
+        load_settings({"CAPTURE_ORIGIN": patients, "CAPTURE_PATIENT_ORIGIN": patients, "CAPTURE_SURFACE": surface})
+    wrong = {"CAPTURE_SURFACE": "staff", "CAPTURE_PATIENT_ORIGIN": "https://Photos.example.org/"}
+    assert any(problem.startswith("patient_origin must be like") for problem in problems_of(wrong))
+
+
+@pytest.mark.parametrize("var", ["", ".", str(ROOT), "var/.."])
+def test_data_never_lies_among_the_source(var: str) -> None:
+    """A variable that is empty, or names the project itself, is refused: the data would lie beside the code."""
+    assert any(problem.startswith("var must be") for problem in problems_of({"CAPTURE_VAR": var}))
+
+
+@pytest.mark.parametrize(
+    "path", ["", ":memory:", "capture.db", "../capture.db", "/data/", "/data/capture.db?mode=ro", "file:/x?mode=memory", "/a\0b"]
+)
+def test_a_database_that_would_not_last(path: str) -> None:
+    """SQLite in memory, under a relative path or with options is refused: the database is one file, named by its whole path."""
+    assert any(
+        problem.startswith("database must name a file") for problem in problems_of({"CAPTURE_DATABASE": f"sqlite:///{path}"})
+    )
+
+
+def test_a_photo_is_not_larger_than_an_upload() -> None:
+    """The largest photo that is kept cannot be larger than the largest that may arrive."""
+    found = problems_of({"CAPTURE_MAX_PHOTO_BYTES": "2000001", "CAPTURE_MAX_UPLOAD_BYTES": "2000000"})
+    assert found == ["max_photo_bytes must not be above max_upload_bytes, 2,000,000"]
+    load_settings({"CAPTURE_MAX_PHOTO_BYTES": "2000000", "CAPTURE_MAX_UPLOAD_BYTES": "2000000"})
+
+
+def test_a_folder_that_others_can_enter_stops_every_start(capture: Command, open_services: Callable[[], Services]) -> None:
+    """With a data folder that others can enter nothing starts, and the command that closes it is the hint."""
+    open_services()
+    for mode in (0o710, 0o701, 0o755):
+        capture.var.chmod(mode)
+        assert f"hint: chmod 700 {capture.var}" in capture("practice", "list", code=4).stderr
+    capture.var.chmod(0o700)
+    capture("practice", "list")
+
+
+def test_a_database_from_a_newer_version(capture: Command, open_services: Callable[[], Services]) -> None:
+    """A database that a newer version has migrated stops the start with a sentence and a hint, and stays as it is."""
+    services = open_services()
+    with services.database.write() as db:
+        db.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    result = capture("practice", "list", code=4)
+    assert "newer version" in result.stderr
+    assert "hint: start that version" in result.stderr
+
+
+def test_two_first_starts_at_once(tmp_path: Path) -> None:
+    """Processes that start at the same moment on an empty folder end with one secret and one signing key."""
+    ready, settings = threading.Barrier(4), load_settings({}, var=tmp_path / "var")
+
+    def start(_number: int) -> tuple[bytes, str]:
+        ready.wait()
+        services = make_services(settings)
+        services.close()
+        return services.vault.derive("x"), str(services.signing_key.verifying_key)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert len(set(pool.map(start, range(4)))) == 1
 
 
 @pytest.mark.parametrize("contents", ["port = ", b"\xff\xfe", None])

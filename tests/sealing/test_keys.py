@@ -189,6 +189,7 @@ def test_altered_identity_files_are_refused() -> None:
         (f"# signer: {other}\n{text}", "more than one signer"),
         (text.replace(str(signer), "ed25519:AAAA"), "32 bytes"),
         (text.replace(str(signer), "ed25519:!"), "not a signer"),
+        (text.replace(str(signer), "ed25519:é"), "not a signer"),
         (text + "AGE-PLUGIN-YUBIKEY-1QQQQQ", "Line 5 of the identity file"),
         (text + "password: hunter2", "Line 5 of the identity file"),
     ):

@@ -215,6 +215,14 @@ def test_form_with_mistakes(desk: Visitor, changes: dict[str, str], field: str, 
     assert page.form()[1]["reference"] == [FIELDS["reference"]]
 
 
+@pytest.mark.parametrize("key", ["", "x" * 32, "A" * 32, "0" * 31, "0" * 33, "0" * 32 + "\n"])
+def test_form_that_is_not_ours(desk: Visitor, key: str) -> None:
+    """A form without the key that keeps it from issuing two links is refused with a sentence, and issues none."""
+    page = desk.submit(desk.get("/staff/requests/new"), {**FIELDS, "key": key})
+    assert page.status == 409
+    assert "open too long" in page.text
+
+
 def test_intimate_place_of_a_child(desk: Visitor) -> None:
     """An intimate photo of a child is never asked for, also by a page that was tampered with."""
     page = desk.submit(desk.get("/staff/requests/new"), {**FIELDS, "year": "2015", "site": "groin", "side": "left"})

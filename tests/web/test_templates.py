@@ -165,6 +165,21 @@ def test_front_page_of_the_demo(app: Flask, services: Services, clock: Clock) ->
     assert visitor.submit(start, {"day": "31", "month": "3", "year": "1980"}).location == "/photos"
 
 
+def test_the_demo_is_shown_to_this_machine_alone(app: Flask, services: Services) -> None:
+    """The demo's passwords are not shown to a page under another name that was made to lead here, nor to another machine."""
+    app.extensions["capture.tour"] = tour = make_demo(services)
+    client, origin = app.test_client(), services.settings.origin
+    for host in ("evil.example", "photos.example.org.evil.example", "photos.example.org:8000", "localhost", ""):
+        answer = client.get("/", base_url=origin, headers={"Host": host})
+        assert answer.status_code == 404, host
+        assert tour.password not in answer.text
+    for address in ("192.0.2.7", "2001:db8::1"):
+        answer = client.get("/", base_url=origin, environ_base={"REMOTE_ADDR": address})
+        assert answer.status_code == 200
+        assert tour.password not in answer.text
+    assert tour.password in client.get("/", base_url=origin, environ_base={"REMOTE_ADDR": "::1"}).text
+
+
 GOOD = '<!DOCTYPE html><html lang="en"><head><title>T</title></head><body><main><h1>H</h1>{}</main></body></html>'
 TOKEN = '<input type="hidden" name="csrf_token" value="x">'
 
