@@ -1,4 +1,4 @@
-"""What may be asked of whom. In pairs: `check_can_x` raises with the reason, `can_x` answers templates. Pure."""
+"""What may be asked of whom, and by whom. `check_…` raises with the reason; beside it `may_…` answers templates. Pure."""
 
 from datetime import date
 
@@ -24,15 +24,6 @@ def check_can_ask(catalogue: Catalogue, protocol: str, site: str, side: str, bor
         raise NotAllowed("Photos of an intimate place cannot be asked of anyone under 18.")
     if place.intimate:
         raise NotAllowed("Photos of an intimate place cannot be asked through this service.")
-
-
-def can_ask(catalogue: Catalogue, protocol: str, site: str, side: str, born: date, today: date) -> bool:
-    """The same, as an answer."""
-    try:
-        check_can_ask(catalogue, protocol, site, side, born, today)
-    except NotAllowed:
-        return False
-    return True
 
 
 def age(born: date, today: date) -> int:

@@ -50,7 +50,7 @@ def test_a_person_is_told_in_a_line(capture: Command, photo: Path, tmp_path: Pat
 
 
 def test_a_limit_in_bytes(capture: Command, tmp_path: Path) -> None:
-    """--max-bytes holds."""
+    """With --max-bytes no JPEG is larger than that."""
     (tmp_path / "in.jpg").write_bytes(jpeg(size=(1200, 900), quality=95))
     assert (tmp_path / "in.jpg").stat().st_size > 40_000
     capture("clean", tmp_path / "in.jpg", tmp_path / "out.jpg", "--max-bytes", 40_000)

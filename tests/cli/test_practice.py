@@ -297,12 +297,9 @@ def test_a_demo_beside_a_real_practice(capture: Command, ods: str) -> None:
 def test_links_lead_where_the_patients_are(capture: Command, key: str) -> None:
     """With the staff pages apart, a link leads to the patients' origin, not to the staff's (SECURITY 14)."""
     capture("practice", "add", *PRACTICE, "--recipient", key)
-    apart = {
-        "CAPTURE_SURFACE": "staff",
-        "CAPTURE_ORIGIN": "https://staff.example",
-        "CAPTURE_PATIENT_ORIGIN": "https://photos.example",
-    }
-    assert capture("request", "create", *REQUEST, **apart).stdout.startswith("https://photos.example/r/")
+    origins = {"CAPTURE_ORIGIN": "https://staff.example", "CAPTURE_PATIENT_ORIGIN": "https://photos.example"}
+    made = capture("request", "create", *REQUEST, CAPTURE_SURFACE="staff", **origins)  # type: ignore[arg-type]
+    assert made.stdout.startswith("https://photos.example/r/")
 
 
 def test_a_demo_whose_database_was_lost(capture: Command) -> None:

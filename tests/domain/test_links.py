@@ -14,7 +14,6 @@ from capture.domain.links import (
     RECEIPT_ALPHABET,
     TOKEN_ALPHABET,
     TOKEN_LENGTH,
-    is_token,
     new_receipt,
     new_token,
     token_hash,
@@ -40,20 +39,6 @@ def test_a_token_can_be_read_aloud() -> None:
     assert not set(TOKEN_ALPHABET) & SIMILAR
     assert TOKEN_ALPHABET.isalnum()
     assert TOKEN_ALPHABET.isascii()
-
-
-@given(st.text())
-def test_only_the_form_of_a_token_is_a_token(text: str) -> None:
-    """A text is a token exactly when it has the length and the signs of one."""
-    assert is_token(text) == (len(text) == TOKEN_LENGTH and set(text) <= set(TOKEN_ALPHABET))
-
-
-def test_tokens_have_their_own_form() -> None:
-    """Every new token has the form that is looked for, and one with a line break behind it has not."""
-    token = new_token()
-    assert is_token(token)
-    assert not is_token(f"{token}\n")
-    assert not is_token(token[:-1])
 
 
 @given(st.text(alphabet=st.characters(), max_size=100))
