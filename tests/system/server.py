@@ -10,15 +10,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 ROOT = Path(__file__).parents[2]
-BORN = {"day": "31", "month": "3", "year": "1980"}
 CAPTURE = (sys.executable, "-m", "capture")
 
 
@@ -37,27 +37,21 @@ def environment(var: Path) -> dict[str, str]:
 
 @dataclass
 class Server:
-    """`capture demo` that is running: what it told (see capture.demo.Tour) and its process."""
+    """A server that is running: its process, its port, its folder, and what a demo told (see capture.demo.Tour)."""
 
     process: subprocess.Popen[str]
-    tour: dict[str, str]
+    port: int
     var: Path
-
-    @property
-    def port(self) -> int:
-        port = urlsplit(self.tour["address"]).port
-        assert port
-        return port
+    tour: dict[str, str]
 
     def stop(self) -> int:
         """As an operator would: SIGTERM to the process itself; its exit code."""
         os.kill(server_pid(self.process.pid), signal.SIGTERM)
         return self.process.wait(timeout=20)
 
-    def kill(self) -> None:
-        """As the machine might: SIGKILL, with everything that it started."""
-        for pid in [*children(self.process.pid), self.process.pid]:
-            os.kill(pid, signal.SIGKILL)
+    def kill_server(self) -> None:
+        """As the machine might: SIGKILL."""
+        self.process.kill()
         self.process.wait()
 
 
@@ -75,19 +69,25 @@ def server_pid(pid: int) -> int:
 
 @contextmanager
 def running(
-    var: Path, *, port: int | None = None, program: Sequence[str] = CAPTURE, env: dict[str, str] | None = None
+    var: Path,
+    command: str = "demo",
+    *,
+    port: int | None = None,
+    program: Sequence[str] = CAPTURE,
+    env: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
-    """`capture demo` until the end of the block; `program` is what runs it, such as a tracer and then itself."""
-    command = [*program, "demo", "--port", str(port or free_port()), "--json"]
+    """`capture demo` or `serve` until the end of the block; `program` is what runs it, such as a tracer and then itself."""
+    port = port or free_port()
+    args = [*program, command, "--port", str(port), *(["--json"] if command == "demo" else [])]
+    variables = {**(environment(var) if env is None else env), "CAPTURE_ORIGIN": f"http://127.0.0.1:{port}"}
     with (
         var.with_name("server.log").open("a") as errors,
-        subprocess.Popen(
-            command, env=environment(var) if env is None else env, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT
-        ) as process,
+        subprocess.Popen(args, env=variables, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT) as process,
     ):
         assert process.stdout
-        server = Server(process, json.loads(process.stdout.readline()), var)
-        wait_for(server.port)
+        tour = json.loads(process.stdout.readline()) if command == "demo" else {}
+        wait_for(port)
+        server = Server(process, port, var, tour)
         try:
             yield server
         finally:
@@ -103,6 +103,15 @@ def wait_for(port: int) -> None:
                 return
         time.sleep(0.1)
     raise AssertionError("the server does not answer")
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Until that holds, for at most twenty seconds."""
+    for _ in range(100):
+        if holds():
+            return
+        time.sleep(0.2)
+    raise AssertionError("it never came about")
 
 
 def run(var: Path, *args: str, **more: str) -> Any:
@@ -126,6 +135,13 @@ class Answer:
         return match[1]
 
     @property
+    def hidden(self) -> dict[str, str]:
+        """The hidden fields of the page's form."""
+        fields = dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', self.body.decode()))
+        assert "csrf_token" in fields, self.body[:2000]
+        return fields
+
+    @property
     def json(self) -> Any:
         return json.loads(self.body)
 
@@ -137,6 +153,11 @@ class Patient:
     port: int
     link: str
     cookies: dict[str, str] = field(default_factory=dict)
+    born: date = date(1980, 3, 31)
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.link).path
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
@@ -157,30 +178,39 @@ class Patient:
 
     def submit(self, path: str, **values: str | list[str]) -> Answer:
         """Fetch a page and send its form, with these values."""
-        token = self.get(path).find(r'name="csrf_token" value="([^"]+)"')
-        body = urlencode({"csrf_token": token, **values}, doseq=True).encode()
+        body = urlencode({**self.get(path).hidden, **values}, doseq=True).encode()
         return self.ask("POST", path, body, **{"Content-Type": "application/x-www-form-urlencoded"})
 
     def come_in(self) -> None:
         """Give the date of birth and agree."""
-        answer = self.submit(urlsplit(self.link).path, **BORN)
+        answer = self.submit(self.path, day=str(self.born.day), month=str(self.born.month), year=str(self.born.year))
         assert answer.status == 303, answer.body
-        if self.get("/photos").headers["Location"]:
+        self.agree()
+
+    def agree(self) -> None:
+        """Agree, unless that was done."""
+        if self.get("/photos").headers["Location"] == "/agree":
             assert self.submit("/agree", agree=["use", "seen", "kept"], helper="me").status == 303
+
+    def form(self, view: str, untrusted_bytes: bytes, photo_id: str = "") -> tuple[bytes, str]:
+        """A photo's page, filled in: the body to send and its content type."""
+        fields = self.get(f"/photos/{view}").hidden
+        return multipart(fields | ({"photo_id": photo_id} if photo_id else {}), untrusted_bytes)
 
     def photo(self, view: str, untrusted_bytes: bytes, *, photo_id: str = "", html: bool = False) -> Answer:
         """Send one photo as the page's form does, or its script."""
-        page = self.get(f"/photos/{view}")
-        token = page.find(r'name="csrf_token" value="([^"]+)"')
-        fields = {"csrf_token": token, "photo_id": photo_id or secrets.token_hex(16)}
-        body, kind = multipart(fields, untrusted_bytes)
+        body, kind = self.form(view, untrusted_bytes, photo_id)
         accept = "text/html" if html else "application/json"
         return self.ask("POST", f"/photos/{view}", body, **{"Content-Type": kind, "Accept": accept})
 
     def send(self, note: str = "") -> str:
         """Send everything; the receipt."""
         assert self.submit("/check", note=note).status == 303
-        return self.get("/sent").find(r"\b([2-9A-Z]{3}-[2-9A-Z]{3})\b")
+        return self.receipt_of(self.get("/sent"))
+
+    @staticmethod
+    def receipt_of(page: Answer) -> str:
+        return page.find(r"\b([2-9A-Z]{3}-[2-9A-Z]{3})\b")
 
 
 def multipart(fields: dict[str, str], untrusted_bytes: bytes) -> tuple[bytes, str]:

@@ -1,0 +1,148 @@
+"""`capture serve` as an operator sees it: it starts, it says why not, it stops; and slow phones hold nobody up."""
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from capture.photos.sample import sample_photo
+from tests.system.server import CAPTURE, ROOT, Patient, Server, children, environment, free_port, running, wait_for
+
+HEAD = (
+    "POST /photos/context HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {size}\r\n"
+    "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
+)
+
+
+def slow_upload(port: int, size: int = 5_000_000) -> socket.socket:
+    """A phone that has begun to send and goes on very slowly."""
+    phone = socket.create_connection(("127.0.0.1", port))
+    phone.sendall(HEAD.format(size=size).encode() + b"a" * 100_000)
+    return phone
+
+
+def fails(var: Path, *args: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """A command that is expected to end by itself, with whatever code."""
+    env = {**environment(var), **more}
+    return subprocess.run([*CAPTURE, *args], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def test_serving_and_stopping(tmp_path: Path) -> None:
+    """`capture serve` answers on the port it was given and ends with 0 within seconds of SIGTERM, with no word of complaint."""
+    port, log = free_port(), tmp_path / "log"
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            [*CAPTURE, "serve", "--port", str(port)], env=environment(tmp_path / "var"), stderr=errors, cwd=ROOT
+        ) as process,
+    ):
+        wait_for(port)
+        patient = Patient(port, "")
+        answer = patient.get("/healthz")
+        assert (answer.status, answer.json) == (200, {"ok": True})
+        assert answer.headers["Server"] is None
+        began = time.monotonic()
+        process.terminate()
+        assert process.wait(timeout=10) == 0
+        assert time.monotonic() - began < 5
+    lines = log.read_text().splitlines()
+    assert "Traceback" not in log.read_text()
+    assert any('"route": "ops.health"' in line and '"status": 200' in line for line in lines)
+
+
+@pytest.mark.parametrize("command", [("serve",), ("demo", "--json")])
+def test_a_port_that_is_taken(tmp_path: Path, command: tuple[str, ...]) -> None:
+    """A taken port is said in an error with a hint, and ends with 4."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        done = fails(tmp_path / "var", *command, "--port", str(port))
+    assert done.returncode == 4
+    assert f"error: port {port} on 127.0.0.1 cannot be used: Address already in use" in done.stderr
+    assert "hint: choose another" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> object:
+    with running(tmp_path_factory.mktemp("serve") / "var") as made:
+        yield made
+
+
+def test_slow_phones_hold_nobody_up(server: Server) -> None:
+    """With more slow uploads under way than there are web threads, pages are answered at once (SECURITY 21)."""
+    with ExitStack() as stack:
+        for _ in range(60):
+            stack.enter_context(slow_upload(server.port))
+        time.sleep(0.5)
+        patient, times = Patient(server.port, server.tour["patient_link"]), []
+        for _ in range(10):
+            began = time.monotonic()
+            assert patient.get("/healthz").status == 200
+            assert patient.get(patient.path).status == 200
+            times.append(time.monotonic() - began)
+        assert sorted(times)[5] < 0.5
+
+
+def test_an_upload_that_was_cut_off_is_never_acknowledged(server: Server) -> None:
+    """A phone that hangs up in the middle of a photo leaves nothing behind; the whole photo is taken afterwards (SECURITY 19)."""
+    patient = Patient(server.port, server.tour["patient_link"])
+    patient.come_in()
+    body, kind = patient.form("context", sample_photo("context"))
+    cookies = "; ".join(f"{name}={value}" for name, value in patient.cookies.items())
+    head = f"POST /photos/context HTTP/1.1\r\nCookie: {cookies}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+    for sent in (10, len(body) // 2, len(body) - 1):
+        with socket.create_connection(("127.0.0.1", server.port)) as phone:
+            phone.sendall(head.encode() + body[:sent])
+            phone.shutdown(socket.SHUT_WR)
+            phone.settimeout(10)
+            assert b" 201 " not in phone.recv(100)
+    assert list((server.var / "blobs").rglob("*.age")) == []
+    assert patient.photo("context", sample_photo("context")).json["message"] == "1 of 3 photos have arrived"
+
+
+def test_stopping_in_the_middle_of_uploads(tmp_path: Path) -> None:
+    """SIGTERM ends a server with slow uploads under way cleanly and soon, and no child of it stays."""
+    with running(tmp_path / "var") as server, slow_upload(server.port):
+        patient = Patient(server.port, server.tour["patient_link"])
+        patient.come_in()
+        assert patient.photo("context", b"GIF89a").status == 422  # so that a cleaner is running
+        started = children(server.process.pid)
+        assert started
+        began = time.monotonic()
+        assert server.stop() == 0
+        assert time.monotonic() - began < 10
+        assert not [pid for pid in started if Path(f"/proc/{pid}/exe").exists()]
+    assert "Traceback" not in (tmp_path / "server.log").read_text()
+
+
+def test_the_worker_ends_on_ctrl_c(tmp_path: Path) -> None:
+    """`capture worker` works until Ctrl-C, then ends with 0 and no traceback."""
+    with subprocess.Popen(
+        [*CAPTURE, "worker"], env=environment(tmp_path / "var"), stderr=subprocess.PIPE, text=True, cwd=ROOT
+    ) as process:
+        for _ in range(100):
+            if (tmp_path / "var/blobs").exists():
+                break
+            time.sleep(0.1)
+        time.sleep(0.5)
+        os.kill(process.pid, signal.SIGINT)
+        assert process.stderr
+        told = process.stderr.read()
+        assert process.wait(timeout=10) == 0
+    assert told.splitlines()[-1] == "stopped"
+    assert "Traceback" not in told
+
+
+def test_a_broken_installation_says_so(tmp_path: Path) -> None:
+    """Settings that are not right stop `serve` before anything is made, each problem on a line."""
+    done = fails(tmp_path / "var", "serve", CAPTURE_SURFACE="none", CAPTURE_THREADS="0")
+    assert done.returncode == 4
+    assert [line.split(" ")[1] for line in done.stderr.splitlines() if line.startswith("error: ")] == ["threads", "surface"]
+    assert not (tmp_path / "var").exists()
