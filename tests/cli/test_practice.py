@@ -317,3 +317,12 @@ def test_the_recipient_is_what_keygen_says(key: str, tmp_path: Path) -> None:
     """The identity in the file that `keygen` wrote is the one whose recipient it printed."""
     line = (tmp_path / "staff.key").read_text().splitlines()[-1]
     assert str(Identity.parse(line).recipient) == key
+
+
+def test_one_passphrase_is_enough(capture: Command, tmp_path: Path) -> None:
+    """A passphrase that is asked for and one from a file at once is a wrong use; two that differ make no identity file."""
+    (tmp_path / "pass").write_text("one-two-three-four\n")
+    out = ("keygen", "--out", tmp_path / "staff.age", "--passphrase")
+    assert "not both" in capture(*out, "--passphrase-file", tmp_path / "pass", code=2).stderr
+    capture(*out, text="one\ntwo\n", code=1)
+    assert not (tmp_path / "staff.age").exists()
