@@ -1,46 +1,35 @@
-"""waitress, set so that no body is ever written to a file and a slow phone holds nothing up (DESIGN section 8)."""
+"""Start the service: the application on waitress, the worker beside it, and a log that holds no tokens (DESIGN section 8)."""
 
 import logging
+import re
 import resource
 import signal
 import socket
 import sys
+import traceback
 from types import FrameType
-
-from waitress import create_server
 
 from capture.app import create_app
 from capture.errors import SettingsError
 from capture.services import Services
 from capture.settings import Settings
+from capture.web_server import CONNECTIONS, Server
 from capture.worker import start_worker
 
-CONNECTIONS = 2_000
-IDLE_SECONDS = 60
+OTHER_FILES = 256
+"""Beside connections: the database, sealed parts, cleaners."""
 
 
 def serve(services: Services, extensions: dict[str, object] | None = None) -> None:
     """Serve until SIGTERM or Ctrl-C, with the worker beside it if the settings say so."""
     settings = services.settings
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold photos
+    logging.getLogger("waitress").addFilter(without_path)
     app = create_app(services)
     app.extensions.update(extensions or {})
     signal.signal(signal.SIGTERM, _stop)
     stop = start_worker(services) if settings.worker else None
-    largest = 2 * settings.max_upload_bytes  # what is above our limit but below this is read, so that a browser shows the 413
-    server = create_server(
-        app,
-        sockets=[listen(settings)],
-        threads=settings.threads,
-        connection_limit=CONNECTIONS,
-        asyncore_use_poll=True,
-        max_request_body_size=largest,
-        inbuf_overflow=largest + 1,
-        channel_timeout=IDLE_SECONDS,
-        ident="",
-        log_socket_errors=False,
-        clear_untrusted_proxy_headers=not settings.trusted_proxies,  # ProxyFix believes as many as the settings say
-    )
+    server = Server(app, listen(settings), settings, form=app.config["MAX_CONTENT_LENGTH"], connections=_connections())
     try:
         server.run()
     finally:
@@ -67,6 +56,25 @@ def init_logging() -> None:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def without_path(record: logging.LogRecord) -> bool:
+    """waitress logs addresses, which hold tokens, and messages of exceptions: leave what happened and where (SECURITY 7)."""
+    record.msg = re.split(r" while serving|, closing channel", record.getMessage())[0]
+    record.args = record.exc_info = record.exc_text = None
+    kind, _, trace = sys.exc_info()
+    if kind and record.levelno >= logging.ERROR:
+        frames = reversed(traceback.extract_tb(trace)[-6:])
+        record.msg += f": {kind.__name__} at {' < '.join(f'{frame.name}:{frame.lineno}' for frame in frames)}"
+    return True
+
+
+def _connections() -> int:
+    """How many connections there may be, after asking the system for enough files."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files = CONNECTIONS + OTHER_FILES if hard == resource.RLIM_INFINITY else min(CONNECTIONS + OTHER_FILES, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return max(64, files - OTHER_FILES)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:

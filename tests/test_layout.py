@@ -30,7 +30,8 @@ MAY_IMPORT = {
     "check": {"errors", "settings", *ADAPTERS},
     "worker": {"errors", "services", "actions"},
     "app": {"errors", "settings", "services", "web", *ADAPTERS},
-    "serve": {"errors", "settings", "services", "app", "worker"},
+    "web_server": {"settings"},
+    "serve": {"errors", "settings", "services", "app", "worker", "web_server"},
     "cli": {"errors", "settings", "services", "actions", "app", "serve", "worker", "demo", "check", *ADAPTERS},
     "__main__": {"cli"},
 }
@@ -42,7 +43,7 @@ AT_HOME = {
     "flask_limiter": {"web", "app"},
     "werkzeug": {"web", "app"},
     "jinja2": {"web", "app"},
-    "waitress": {"serve"},
+    "waitress": {"web_server"},
     "PIL": {"photos"},
     "pillow_heif": {"photos"},
     "piexif": {"photos"},
