@@ -8,6 +8,7 @@ import pytest
 from flask import Flask, request
 from werkzeug.test import EnvironBuilder
 
+from capture.errors import NotFound
 from capture.photos.sample import sample_photo
 from capture.services import Services
 from tests.builders import ARequest, agree_patient, make_request, photo_bytes, photos_of, take_photo
@@ -154,6 +155,14 @@ def test_quotas_are_per_link(services: Services, asked: ARequest) -> None:
     assert first.send_photo(first.get("/photos/context"), photo_bytes()).status == 429
     second = patient(app, other, agree_patient(services, other))
     assert second.send_photo(second.get("/photos/close-up"), photo_bytes()).status == 201
+
+
+def test_view_that_was_not_asked_for(services: Services, asked: ARequest) -> None:
+    """A photo of a view that the request does not ask for is refused by the action itself, not by the page alone."""
+    agree_patient(services, asked)
+    with pytest.raises(NotFound):
+        take_photo(services, asked, "other-side")
+    assert photos_of(services, asked) == []
 
 
 def test_nothing_in_clear_is_kept(agreed: Visitor, services: Services, asked: ARequest) -> None:
