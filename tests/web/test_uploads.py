@@ -75,9 +75,10 @@ def raw(
     return page.status
 
 
-def multipart(photo_id: str, photo: bytes) -> bytes:
+def multipart(photo_id: str, photo: bytes, request_id: str = "") -> bytes:
     """The body that a browser sends."""
     parts = (
+        f'--b\r\nContent-Disposition: form-data; name="request"\r\n\r\n{request_id}\r\n'
         f'--b\r\nContent-Disposition: form-data; name="photo_id"\r\n\r\n{photo_id}\r\n'
         '--b\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\nContent-Type: image/jpeg\r\n\r\n'
     )
@@ -87,7 +88,7 @@ def multipart(photo_id: str, photo: bytes) -> bytes:
 def test_body_cut_off(agreed: Visitor, services: Services, asked: ARequest) -> None:
     """SECURITY 19: an upload that ends early is never acknowledged; whole, it is."""
     photo_id, photo = secrets.token_hex(16), photo_bytes()
-    body = multipart(photo_id, photo)
+    body = multipart(photo_id, photo, asked.id)
     for cut in (10, 150, 400, len(body) // 2, len(body) - 60, len(body) - 9):
         assert 400 <= raw(agreed, body[:cut], length=len(body)) < 500, cut
         assert 400 <= raw(agreed, body[:cut]) < 500, cut
