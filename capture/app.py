@@ -25,7 +25,7 @@ from capture.settings import ROOT, Settings
 from capture.store.blobs import FolderBlobs
 from capture.store.database import Database, database_exists
 from capture.store.vault import check_private, load_vault, make_folder
-from capture.web import errors, ops, patient, security, sign_in, staff
+from capture.web import IdConverter, errors, ops, patient, security, sign_in, staff
 from capture.web.limits import init_limits, takes_upload
 
 SERVICE_NAME = "Photos for your GP"
@@ -78,6 +78,7 @@ def create_app(services: Services) -> Flask:
         WTF_CSRF_SSL_STRICT=False,  # the referrer is never sent; security.py looks at the origin
     )
     app.extensions["capture.services"] = services
+    app.url_map.converters["id"] = IdConverter
     _init_templates(app)
     security.init_security(app, settings)
     ops.init_log(app)

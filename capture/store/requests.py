@@ -34,7 +34,6 @@ class Answers:
     agreed_at: str = ""
     statements: tuple[str, ...] = ()
     helper: str = ""
-    note: str = ""
 
 
 def insert_request(db: Session, request: Request, details: Details) -> None:
@@ -89,8 +88,8 @@ def lock_request(db: Session, request_id: str) -> Request:
     return request
 
 
-def list_requests(db: Session, practice_id: str, limit: int, states: Iterable[State] = State) -> list[Request]:
-    """A practice's requests, the newest first."""
+def list_requests(db: Session, practice_id: str, states: Iterable[State], limit: int | None = None) -> list[Request]:
+    """A practice's requests in those states, the newest first."""
     query = select(Request).where(Request.practice_id == practice_id, Request.state.in_(list(states)))
     return list(db.scalars(query.order_by(Request.issued_at.desc(), Request.id).limit(limit)))
 

@@ -1,6 +1,7 @@
 """How much and how often: sizes of bodies, kept in memory only, and rates."""
 
 from io import BytesIO
+from ipaddress import ip_network
 from typing import IO, Any
 
 from flask import Flask, Request, request
@@ -18,6 +19,12 @@ ADDRESS_RATE = "6000 per minute"
 """300 patients behind one address all finish, so this only stops floods."""
 SIGN_IN_RATES = {"member": "10 per 5 minutes", "address": "10 per 5 minutes", "all": "1000 per 5 minutes"}
 CODE_RATE = "5 per 5 minutes"
+
+
+def client_address() -> str:
+    """What counts as one client: an IPv4 address, or the 64-bit network that one IPv6 customer has."""
+    address = get_remote_address()
+    return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
 
 
 class MemoryRequest(Request):
@@ -38,12 +45,13 @@ def init_limits(app: Flask, settings: Settings) -> Limiter:
     app.request_class = MemoryRequest
     app.config.update(MAX_CONTENT_LENGTH=BODY, MAX_FORM_MEMORY_SIZE=4 * BODY, MAX_FORM_PARTS=40)
     app.config.update(RATELIMIT_STORAGE_URI="memory://", RATELIMIT_HEADERS_ENABLED=False)
-    limiter = Limiter(get_remote_address, app=app, default_limits=[ADDRESS_RATE], default_limits_per_method=False)
+    limiter = Limiter(client_address, app=app, default_limits=[ADDRESS_RATE], default_limits_per_method=False)
     limiter.request_filter(lambda: request.endpoint in {"static", "ops.health"})
 
     @app.before_request
     def limit_body() -> None:
-        if request.endpoint in app.extensions["capture.uploads"]:
+        # Only multipart: Werkzeug counts its parts, but not the fields of a urlencoded form.
+        if request.endpoint in app.extensions["capture.uploads"] and request.mimetype == "multipart/form-data":
             request.max_content_length = settings.max_upload_bytes + FORM_AROUND
         if (request.content_length or 0) > (request.max_content_length or BODY):
             raise RequestEntityTooLarge

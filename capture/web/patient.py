@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from capture.actions import accept_photo, agree, open_link, submit
 from capture.domain.protocols import View
 from capture.domain.requests import DONE, State, check_can_continue
-from capture.errors import CaptureError, GuessingLimited, LinkClosed, NotFound, PhotoRefused
+from capture.errors import CaptureError, Conflict, GuessingLimited, LinkClosed, NotFound, PhotoRefused
 from capture.store import photos, requests, sessions
 from capture.store.models import Practice, Request
 from capture.web import services, uploads
@@ -40,9 +40,17 @@ def load_session() -> None:
         g.views = services().catalogue.protocols[requests.details_of(db, g.request).protocol].views
         g.answers = requests.answers_of(db, g.request)
         g.arrived = {photo.view for photo in photos.current_photos(db, g.request.id)}
+    if request.method == "POST" and request.form.get("request") != g.request.id:
+        raise Conflict("Another link was opened in this browser. To go on with these photos, open their link again.")
     if sessions.needs_touch(session, now):
         with services().database.write() as db:
             sessions.touch_session(db, session, now)
+
+
+@blueprint.context_processor
+def whose_page() -> dict[str, str]:
+    """Every form says which request it belongs to: two links opened in one browser must not mix two patients' photos."""
+    return {"request_id": g.request.id} if "request" in g else {}
 
 
 @blueprint.get("/r/<token>")
@@ -115,16 +123,15 @@ def photo(view_id: str) -> Answer:
 def send_photo(view_id: str) -> Answer:
     """Take one photo: an answer of 201 means that it is sealed and durable."""
     view = _view(view_id)
-    as_json = request.accept_mimetypes.best == "application/json"
     try:
         photo_id, untrusted_bytes = uploads.photo_id(), uploads.untrusted_photo()
         accepted = accept_photo.accept_photo(services(), g.request.id, view.id, photo_id, untrusted_bytes)
     except PhotoRefused as error:
-        if as_json:
+        if _wants_json():
             raise
         return _photo_page(view, {"photo": error.sentence}), error.status
     next_url = _after(view)
-    if as_json:
+    if _wants_json():
         return jsonify(
             id=accepted.photo_id,
             message=f"{accepted.arrived} of {accepted.total} photos have arrived",
@@ -151,7 +158,7 @@ def check() -> Answer:
         return onward
     if not g.arrived:
         return redirect(url_for(".photo_list"), 303)
-    return render_template("patient/check.jinja", **_tasks(), values={"note": g.answers.note})
+    return render_template("patient/check.jinja", **_tasks(), values={"note": ""})
 
 
 @blueprint.post("/check")
@@ -171,6 +178,11 @@ def sent() -> Answer:
     if State(g.request.state) not in DONE:
         return redirect(url_for(".photo_list"), 303)
     return render_template("patient/sent.jinja", receipt=g.request.receipt, photos=len(g.arrived))
+
+
+def _wants_json() -> bool:
+    """Whether the page's script asks, and not a browser that shows the answer."""
+    return request.accept_mimetypes.best == "application/json"
 
 
 def _check_open() -> None:
@@ -240,6 +252,8 @@ def _after(view: View) -> str:
 @blueprint.errorhandler(CaptureError)
 def refuse(error: CaptureError) -> Answer:
     """Errors in the patient's own words: a link that does not work looks the same whatever the reason (SECURITY 2)."""
+    if _wants_json():
+        return answer_error(error)
     if isinstance(error, LinkClosed):
         g.pop("practice", None)
         return render_template("patient/link_closed.jinja"), error.status

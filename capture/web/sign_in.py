@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, session, url_for
 from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from werkzeug.wrappers import Response as BaseResponse
 
 from capture.actions import sign_in as signing_in
@@ -12,7 +11,7 @@ from capture.store import members, sessions
 from capture.store.models import Member, Practice
 from capture.web import services
 from capture.web.forms import text_of
-from capture.web.limits import CODE_RATE, SIGN_IN_RATES
+from capture.web.limits import CODE_RATE, SIGN_IN_RATES, client_address
 from capture.web.security import cookie_name, drop_cookie, set_cookie
 
 COOKIE, HALF_COOKIE = "staff", "password"
@@ -102,7 +101,7 @@ def init_rates(app: Flask, limiter: Limiter) -> None:
     views = app.view_functions
     for rate, key in (
         (SIGN_IN_RATES["member"], _typed_member),
-        (SIGN_IN_RATES["address"], get_remote_address),
+        (SIGN_IN_RATES["address"], client_address),
         (SIGN_IN_RATES["all"], lambda: "all"),
     ):
         limited: Any = limiter.limit(rate, key_func=key)(views["sign_in.give_password"])
@@ -113,14 +112,14 @@ def init_rates(app: Flask, limiter: Limiter) -> None:
 
 def _typed_member() -> str:
     """Who wants to sign in, as a MAC: the limiter writes what it counts by to the log."""
-    return "member:" + services().vault.mac("limits", members.normal_email(request.form.get("email", "")))
+    return "member:" + services().vault.mac("limits", members.normal_email(text_of(request.form, "email", 254)))
 
 
 def _half_signed_in() -> str:
     """Who gave the password, so that giving it again gives no more tries at the code."""
     with services().database.read() as db:
         found = sessions.find_session(db, _cookie(HALF_COOKIE), "password", services().clock())
-    return f"code:{found.member_id}" if found else get_remote_address()
+    return f"code:{found.member_id}" if found else client_address()
 
 
 def _cookie(name: str) -> str:

@@ -1,7 +1,6 @@
 """The practice's pages: asking, following, opening."""
 
 import secrets
-from itertools import chain
 from typing import Any
 
 from flask import Blueprint, Response, g, redirect, render_template, request, url_for
@@ -14,6 +13,7 @@ from capture.domain import policies
 from capture.domain.protocols import describe_site
 from capture.domain.requests import State, can_move, shown_state
 from capture.errors import NotAllowed, NotFound
+from capture.inbox.base import check_whole
 from capture.sealing.bundle import SealedBundle, stream_zip
 from capture.sealing.contents import MANIFEST, REQUEST_PART, SIGNATURE
 from capture.store import audit, photos, practices, requests
@@ -24,6 +24,8 @@ from capture.web.qr import qr_svg
 from capture.web.sign_in import load_member
 
 LIST_LIMIT = 200
+WAITING = {State.SUBMITTED, State.DELIVERED}
+"""Photos that nobody has opened: the inbox shows every one of them, however old."""
 blueprint = Blueprint("staff", __name__, url_prefix="/staff")
 blueprint.before_request(load_member)
 Answer = BaseResponse | str | tuple[str, int]
@@ -65,9 +67,9 @@ EVENTS = {
 def inbox() -> Answer:
     """Photos that wait on top, then everything else."""
     with services().database.read() as db:
-        rows = [_row(db, row) for row in requests.list_requests(db, g.practice.id, LIST_LIMIT)]
-    waiting = [row for row in rows if row["state"] in {State.SUBMITTED, State.DELIVERED}]
-    return render_template("staff/inbox.jinja", waiting=waiting, others=[row for row in rows if row not in waiting])
+        waiting = [_row(db, row) for row in requests.list_requests(db, g.practice.id, WAITING)]
+        others = [_row(db, row) for row in requests.list_requests(db, g.practice.id, set(State) - WAITING, LIST_LIMIT)]
+    return render_template("staff/inbox.jinja", waiting=waiting, others=others)
 
 
 @blueprint.get("/requests/new")
@@ -104,7 +106,7 @@ def issue_request() -> Answer:
     ), 201
 
 
-@blueprint.get("/requests/<request_id>")
+@blueprint.get("/requests/<id:request_id>")
 def show_request(request_id: str) -> Answer:
     """One request and what has happened to it."""
     with services().database.read() as db:
@@ -118,7 +120,7 @@ def show_request(request_id: str) -> Answer:
     return render_template("staff/request.jinja", row=row, timeline=timeline, can_cancel=can_cancel)
 
 
-@blueprint.post("/requests/<request_id>/cancel")
+@blueprint.post("/requests/<id:request_id>/cancel")
 def cancel_request(request_id: str) -> Answer:
     """Take a request back."""
     policies.check_may_ask(g.role)
@@ -126,7 +128,7 @@ def cancel_request(request_id: str) -> Answer:
     return redirect(url_for(".show_request", request_id=request_id), 303)
 
 
-@blueprint.get("/bundles/<bundle_id>")
+@blueprint.get("/bundles/<id:bundle_id>")
 def show_bundle(bundle_id: str) -> Answer:
     """The page that opens a bundle in the browser."""
     policies.check_may_open(g.role)
@@ -153,29 +155,34 @@ def show_bundle(bundle_id: str) -> Answer:
     return render_template("staff/bundle.jinja", bundle=shown, row=row, identities=identities, zip_url=zip_url)
 
 
-@blueprint.get("/bundles/<bundle_id>/parts/<path:name>")
+@blueprint.get("/bundles/<id:bundle_id>/parts/<path:name>")
 def part(bundle_id: str, name: str) -> Response:
     """One sealed part, as it lies in the store."""
     policies.check_may_open(g.role)
     with services().database.read() as db:
-        files = bundle_files(services(), db, photos.find_bundle(db, g.practice.id, bundle_id)).files
+        bundle = photos.find_bundle(db, g.practice.id, bundle_id)
+        files = bundle_files(services(), db, bundle).files
     for found in files:
         if found.name == name:
             pieces = found.read()
-            first = next(pieces, b"")  # a part that is gone is a page that says so, not an answer torn off
-            response = Response(chain((first,), pieces), mimetype="application/octet-stream")
+            if name == REQUEST_PART:  # without it nothing of a bundle can be checked, so this is where opening begins
+                with services().database.write() as db:
+                    _note(db, "bundle fetched", bundle.request_id)
+            response = Response(pieces, mimetype="application/octet-stream")
             response.content_length = found.size
             return response
     raise NotFound
 
 
-@blueprint.get("/bundles/<bundle_id>.zip")
+@blueprint.get("/bundles/<id:bundle_id>.zip")
 def download(bundle_id: str) -> Response:
     """The encrypted bundle as one file, streamed."""
     policies.check_may_open(g.role)
-    with services().database.write() as db:
+    with services().database.read() as db:
         bundle = photos.find_bundle(db, g.practice.id, bundle_id)
         files = bundle_files(services(), db, bundle)
+    check_whole(files)  # a part that is damaged is a page that names it, not an archive torn off
+    with services().database.write() as db:
         _note(db, "bundle downloaded", bundle.request_id)
     sealed = SealedBundle(bundle.manifest, bundle.signature, bundle.request_part)
     pieces = stream_zip(sealed, (file.read() for file in files.files[3:]))
@@ -183,7 +190,7 @@ def download(bundle_id: str) -> Response:
     return Response(pieces, mimetype="application/zip", headers={"Content-Disposition": disposition})
 
 
-@blueprint.post("/bundles/<bundle_id>/collected")
+@blueprint.post("/bundles/<id:bundle_id>/collected")
 def collected(bundle_id: str) -> tuple[dict[str, bool], int]:
     """The browser has opened the bundle and found it whole."""
     policies.check_may_open(g.role)
@@ -191,7 +198,7 @@ def collected(bundle_id: str) -> tuple[dict[str, bool], int]:
     return {"ok": True}, 200
 
 
-@blueprint.get("/identities/<recipient_id>.age")
+@blueprint.get("/identities/<id:recipient_id>.age")
 def identity(recipient_id: str) -> Response:
     """One of the practice's identity files, under its passphrase."""
     policies.check_may_open(g.role)

@@ -94,10 +94,14 @@ class Visitor:
 
     def __init__(self, app: Flask, *private: str) -> None:
         self.client, self.private, self.count = app.test_client(), private, 0
+        self.request_id = ""  # what every form of a patient's pages carries
 
     def open(self, method: str, path: str, **options: Any) -> Page:
         """Ask, and check the answer if it is a page; redirects are not followed."""
         self.count += 1
+        data = options.get("data")
+        if self.request_id and isinstance(data, dict) and "csrf_token" in data:
+            options["data"] = {"request": self.request_id, **data}
         response = self.client.open(path, method=method, base_url=ORIGIN, **options)
         response.request.environ["wsgi.input"].close()  # a file, where the test's own body is a large one
         return Page(response, self.private)
@@ -139,6 +143,7 @@ class Visitor:
 def patient(app: Flask, asked: ARequest, cookie: str = "") -> Visitor:
     """A patient's browser; with a session if a cookie is given."""
     visitor = Visitor(app, *asked.private)
+    visitor.request_id = asked.id
     if cookie:
         visitor.set_cookie("patient", cookie)
     return visitor

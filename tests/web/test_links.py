@@ -349,3 +349,14 @@ def test_expiry_waits_for_who_may_still_finish(app: Flask, services: Services, a
     clock.forward(minutes=2)
     assert expire_due(services) == 1
     assert agreed.get("/photos").status == 410
+
+
+def test_two_links_in_one_browser_do_not_mix(services: Services, agreed: Visitor, asked: ARequest) -> None:
+    """A form of one patient's pages is refused once another patient's link was opened: no photo reaches the wrong one."""
+    page = agreed.get("/photos/close-up")
+    other = make_request(services, asked.practice)
+    agreed.set_cookie("patient", agree_patient(services, other))
+    refused = agreed.send_photo(page, photo_bytes())
+    assert refused.status == 409
+    assert "Another link was opened in this browser" in refused.text
+    assert photos_of(services, asked) == photos_of(services, other) == []

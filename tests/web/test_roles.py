@@ -24,7 +24,7 @@ def test_a_role_does_what_it_may_and_is_offered_no_more(
     assert visitor.get("/staff/requests/new").status == (200 if asks else 403)
     assert visitor.get(f"/staff/bundles/{bundle.id}").status == (200 if opens else 403)
     for path in (".zip", "/parts/bundle.json"):
-        assert visitor.client.get(f"/staff/bundles/{bundle.id}{path}").status_code == (200 if opens else 403)
+        assert visitor.get(f"/staff/bundles/{bundle.id}{path}").status == (200 if opens else 403)
     cancel = f"/staff/requests/{asked.id}/cancel"
     shown = visitor.get(f"/staff/requests/{asked.id}")
     assert (cancel in shown.data.decode()) is asks

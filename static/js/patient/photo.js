@@ -126,7 +126,7 @@ export class PhotoPage {
   /** @param {File} file */
   send(file) {
     const body = new FormData();
-    for (const name of ["csrf_token", "photo_id"]) {
+    for (const name of ["csrf_token", "photo_id", "request"]) {
       body.set(name, this.field(name).value);
     }
     body.set("photo", file);
