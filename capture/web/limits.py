@@ -23,7 +23,7 @@ CODE_RATE = "5 per 5 minutes"
 
 def client_address() -> str:
     """What counts as one client: an IPv4 address, or the 64-bit network that one IPv6 customer has."""
-    address = get_remote_address()
+    address = get_remote_address().removeprefix("::ffff:")  # IPv4 as a socket for both tells it
     return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
 
 

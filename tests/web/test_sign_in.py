@@ -8,6 +8,7 @@ from sqlalchemy import delete, update
 
 from capture.services import Services
 from capture.store.models import AuditEvent, Member, Membership, SessionRow
+from capture.web.limits import client_address
 from tests.builders import AMember, make_member, make_practice
 from tests.conftest import Clock
 from tests.web.conftest import code_of, session_of
@@ -246,3 +247,28 @@ def test_removed_member(app: Flask, services: Services, member: AMember, clock: 
 def test_session_of_a_patient_opens_no_staff_page(app: Flask, services: Services, agreed: Visitor) -> None:
     """A patient's session is not a member's, under whatever cookie it is sent."""
     assert not is_signed_in(staff(app, agreed.cookie("patient") or ""))
+
+
+@pytest.mark.parametrize(
+    ("address", "client"),
+    [
+        ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
+        ("2001:db8:1:2::a", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::b", "2001:db8:1:2::/64"),
+    ],
+)
+def test_who_counts_as_one_client(app: Flask, address: str, client: str) -> None:
+    """SECURITY 25: one IPv6 customer is one client however many addresses it uses; each IPv4 address is one."""
+    with app.test_request_context(environ_base={"REMOTE_ADDR": address}):
+        assert client_address() == client
+
+
+def test_control_characters_make_no_other_member(visitor: Visitor, member: AMember) -> None:
+    """SECURITY 25: the ten tries of a member are not had again by typing what is dropped from the address."""
+    statuses = []
+    for number in range(12):
+        page = visitor.get("/staff/sign-in")
+        typed = {"email": member.email + "\x01" * number, "password": "not the password"}
+        statuses.append(visitor.submit(page, typed, environ_overrides={"REMOTE_ADDR": f"203.0.113.{number}"}).status)
+    assert statuses == [422] * 10 + [429] * 2
