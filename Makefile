@@ -23,7 +23,7 @@ ASSETS := static/build/.made
 DEV := $(wildcard $(VENV)/.dev)
 NODE_DEV := $(wildcard node_modules/.dev)
 
-.PHONY: help setup run test check fix bench screenshots lock clean
+.PHONY: help setup run test check fix bench screenshots samples lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -58,6 +58,8 @@ bench: $(VENV)/.dev $(ASSETS) ## measure, and print each figure as a ratio to a 
 screenshots: $(VENV)/.dev node_modules/.dev $(ASSETS) ## photograph every page into docs/screenshots
 	CAPTURE_SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest -q tests/browser
 
+samples: $(VENV)/.samples ## fetch the sources of the packages that decode photos: their test pictures are tests here
+
 lock: $(BIN)/uv ## make the lock files anew from pyproject.toml and package.json
 	$(LOCK) pyproject.toml -o requirements.lock
 	$(LOCK) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
@@ -86,6 +88,12 @@ $(VENV)/.dev: requirements-dev.lock $(VENV)/.run
 
 $(VENV)/.node: requirements-node.lock $(VENV)/.run
 	@$(UV) pip install --quiet --require-hashes -r requirements-node.lock
+	@touch $@
+
+$(VENV)/.samples: requirements.lock $(VENV)/.dev
+	@awk '/^[a-z]/ { kept = /^pillow(-heif)?==/ } kept' requirements.lock > $(VENV)/samples.lock
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --require-hashes \
+		-d $(VENV)/samples -r $(VENV)/samples.lock
 	@touch $@
 
 node_modules/.run: package-lock.json .npmrc $(NODE_READY)

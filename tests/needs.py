@@ -1,6 +1,5 @@
-"""What tests need besides Python: a program that is not there skips the test here, and fails it with CI=true."""
+"""What tests need besides Python: a program that is not there skips the test (with CI=true conftest.py makes that a failure)."""
 
-import os
 import shutil
 
 import pytest
@@ -12,6 +11,4 @@ def program(*names: str, install: str) -> str:
         if path := shutil.which(name):
             return path
     reason = f"{names[0]} is not here: {install}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
     pytest.skip(reason)

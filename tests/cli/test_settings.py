@@ -290,6 +290,17 @@ def test_check_finds_a_key_that_was_changed(capture: Command, open_services: Cal
     assert "changed outside" in findings[f"practice {practice.ods}"]["hint"]
 
 
+def test_check_finds_an_audit_trail_that_was_tampered_with(capture: Command, open_services: Callable[[], Services]) -> None:
+    """A chain with an event missing is told, by its practice (SECURITY 39)."""
+    services = open_services()
+    practice = make_practice(services)
+    with services.database.write() as db:
+        db.execute(text("DELETE FROM audit WHERE number = 1"))
+    wrong = [finding for finding in capture.json("check", code=4) if not finding["ok"]]
+    assert [finding["subject"] for finding in wrong] == [f"practice {practice.ods}"]
+    assert "audit trail was tampered with: event 1 is missing" in wrong[0]["fact"]
+
+
 @pytest.mark.parametrize("lost", ["keys/secret", "keys/signing.key"])
 def test_a_lost_key_is_told(capture: Command, open_services: Callable[[], Services], lost: str) -> None:
     """A missing key that the database depends on is a problem with a hint, and stops every other command with 4."""

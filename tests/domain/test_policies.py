@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capture.domain.policies import age, check_can_ask
+from capture.domain.policies import age, check_can_ask, check_may_ask, check_may_open, may_ask, may_open
 from capture.domain.protocols import load_catalogue
 from capture.errors import NotAllowed
 from capture.settings import ROOT
+from capture.store.members import ROLES
 
 CATALOGUE = load_catalogue(ROOT / "config")
 TODAY = date(2026, 11, 22)
@@ -75,3 +76,16 @@ def test_age_in_whole_years(born: date, years: int, days: int) -> None:
     assert age(born, birthday - timedelta(days=1)) == years - 1
     next_year = birthday + timedelta(days=days)
     assert age(born, next_year) in {years, years + 1}
+
+
+@pytest.mark.parametrize("role", [*ROLES, "", "Manager", "owner"])
+def test_each_role_may_what_it_is_named_for(role: str) -> None:
+    """A requester asks, a reader opens, a manager does both, nobody else does either; who may not is told whom to ask."""
+    policies = ((may_ask, check_may_ask, {"requester", "manager"}), (may_open, check_may_open, {"reader", "manager"}))
+    for may, check, roles in policies:
+        assert may(role) == (role in roles)
+        if role in roles:
+            check(role)
+        else:
+            with pytest.raises(NotAllowed, match="Ask a manager of the practice"):
+                check(role)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import DataError
 
 from capture.errors import Conflict, Unavailable
 from capture.store import database as module
@@ -195,6 +196,15 @@ def test_a_server_that_goes_away_is_unavailable(postgres: Postgres, vault: Vault
     with pytest.raises(Unavailable):
         read_on()
     assert is_alive(database)
+    database.close()
+
+
+def test_a_mistake_of_ours_is_not_dressed_up(postgres: Postgres, vault: Vault) -> None:
+    """A value that does not fit its column is our mistake: it is neither a Conflict nor a database that does not answer."""
+    database = Database(postgres.create(), vault)
+    database.migrate()
+    with pytest.raises(DataError), database.write() as db:
+        insert_practice(db, ods="TOO LONG FOR ODS", name="a", phone="1", now=NOW)
     database.close()
 
 

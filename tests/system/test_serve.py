@@ -1,11 +1,13 @@
 """`capture serve` as an operator sees it: it starts, it says why not, it stops; and slow phones hold nobody up."""
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import time
 from contextlib import ExitStack
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -88,6 +90,25 @@ def test_slow_phones_hold_nobody_up(server: Server) -> None:
             assert patient.get(patient.path).status == 200
             times.append(time.monotonic() - began)
         assert sorted(times)[5] < 0.5
+
+
+def test_the_demo_shows_itself(server: Server) -> None:
+    """The front page of a demo tells how to try it: the link, the sign-in, the passphrase, the date of birth as it is typed."""
+    shown = unescape(Patient(server.port, "").get("/").body.decode())
+    for name in ("patient_link", "email", "password", "passphrase"):
+        assert server.tour[name] in shown
+    assert "31 3 1980" in shown
+    assert re.search(r"\b\d{6}\b", shown)  # the one-time code of this moment
+    assert "<svg" in shown
+
+
+def test_serving_without_a_worker(tmp_path: Path) -> None:
+    """Where a worker of its own runs, the web process starts and stops without one."""
+    port = free_port()
+    env = {**environment(tmp_path / "var"), "CAPTURE_WORKER": "no"}
+    with running(tmp_path / "var", "serve", port=port, env=env) as server:
+        assert Patient(port, "").get("/healthz").status == 200
+        assert server.stop() == 0
 
 
 def test_an_upload_that_was_cut_off_is_never_acknowledged(server: Server) -> None:
