@@ -1,0 +1,67 @@
+"""The worker's loop: it outlives whatever one step does to it."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from capture import worker
+from capture.actions.deliver import deliver_next
+from capture.domain.requests import State
+from capture.errors import Unavailable
+from capture.services import Services
+from capture.store.models import Request
+from tests.builders import make_practice, make_request, make_submitted
+
+
+def raises(error: Exception) -> Callable[[Services], bool]:
+    def step(_services: Services) -> bool:
+        raise error
+
+    return step
+
+
+def test_a_step_that_fails_is_tried_again(
+    services: Services, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A database that is away and an error nobody foresaw are noted, without what the error said, and the work goes on (7)."""
+    asked = make_request(services, make_practice(services))
+    make_submitted(services, asked, delivered=False)
+    stop, deliver = threading.Event(), deliver_next
+    steps = [raises(Unavailable(hint="the database answers: no")), raises(KeyError("Mrs Ada Byron")), deliver]
+
+    def next_step(given: Services) -> bool:
+        if steps:
+            return steps.pop(0)(given)
+        stop.set()
+        return deliver(given)
+
+    monkeypatch.setattr(worker, "deliver_next", next_step)
+    monkeypatch.setattr(worker, "PAUSE", 0)
+    with caplog.at_level(logging.ERROR, "capture.worker"):
+        worker.work(services, stop)
+    assert caplog.messages == ["unavailable: the database answers: no", "unexpected KeyError"]
+    with services.database.read() as db:
+        assert db.get_one(Request, asked.id).state == State.DELIVERED
+
+
+def test_the_loop_notes_links_whose_time_is_over(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Beside its deliveries the worker looks, once at its start and then every minute, for links that have expired."""
+    looks: list[int] = []
+    stop = threading.Event()
+    monkeypatch.setattr(worker, "expire_due", lambda _services: looks.append(1))
+    monkeypatch.setattr(worker, "deliver_next", lambda _services: False)
+    monkeypatch.setattr(worker, "PAUSE", 0.01)
+    times = iter([0.0, 0.0, 0.0, 59.9, 60.0, 60.0])
+
+    def now() -> float:
+        try:
+            return next(times)
+        except StopIteration:
+            stop.set()
+            return 60.1
+
+    monkeypatch.setattr(worker, "monotonic", now)
+    worker.work(services, stop)
+    assert len(looks) == 2
