@@ -1,5 +1,6 @@
 """No plaintext photo ever reaches a disk (SECURITY 15): watched from outside, in everything the server and its children do."""
 
+import contextlib
 import io
 import secrets
 import sys
@@ -48,6 +49,15 @@ def slices(data: bytes, count: int = 40, size: int = 24) -> list[bytes]:
     return [data[at : at + size] for at in range(step, step * count + 1, step)]
 
 
+def descriptors(pid: int) -> list[str]:
+    """What a process holds open; one that is closed meanwhile is not held."""
+    names = []
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):
+            names.append(str(link.readlink()))
+    return names
+
+
 class Journey:
     """A journey with large photos under strace, and what it left behind."""
 
@@ -64,7 +74,7 @@ class Journey:
             assert shown.status == 201
             assert b"data:image/jpeg;base64," in shown.body  # the preview, from memory
             assert patient.photo("close-up-scale", refused).status == 422
-            self.held = [str(link.readlink()) for pid in children(server.process.pid) for link in Path(f"/proc/{pid}/fd").iterdir()]
+            self.held = [name for pid in children(server.process.pid) for name in descriptors(pid)]
             limits = Path(f"/proc/{children(server.process.pid)[-1]}/limits").read_text()
             self.core = next(line.split()[4:6] for line in limits.splitlines() if line.startswith("Max core file size"))
             patient.send("nothing to add")
