@@ -10,6 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Flask, g
+from flask_babel import Babel
 from flask_wtf.csrf import CSRFProtect
 from jinja2 import ChainableUndefined, ChoiceLoader, FileSystemLoader, PackageLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -80,6 +81,7 @@ def create_app(services: Services) -> Flask:
     app.extensions["capture.services"] = services
     app.url_map.converters["id"] = IdConverter
     _init_templates(app)
+    Babel(app, default_locale="en")
     security.init_security(app, settings)
     ops.init_log(app)
     takes_upload(app, "patient.send_photo")
