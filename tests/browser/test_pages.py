@@ -167,5 +167,6 @@ def test_a_retaken_photo_takes_the_place_of_the_first(browser: Browser, demo: De
         page.goto(f"{demo.origin}/photos/context")
         expect(page.get_by_text("already sent this photo").or_(page.get_by_text("takes its place")).first).to_be_visible()
         take(page, "context", look, tmp_path, size=(1280, 960))
+        expect(page.get_by_text("Photo 2 of 3")).to_be_visible()
         page.goto(f"{demo.origin}/photos")
         expect(page.get_by_text("To do")).to_have_count(2)
