@@ -1,5 +1,7 @@
 """The patient agrees to what will happen to the photos, and says who takes them."""
 
+import secrets
+
 from capture.domain.requests import State, check_can_continue
 from capture.services import Services
 from capture.store import audit, requests
@@ -21,6 +23,7 @@ def agree(services: Services, request_id: str, helper: str) -> None:
     with services.database.write() as db:
         request = requests.lock_request(db, request_id)
         check_can_continue(State(request.state), now, request.expires_at)
-        statements = tuple(STATEMENTS.values())
-        requests.keep_answers(db, request, Answers(agreed_at=now.isoformat(), statements=statements, helper=HELPERS[helper]))
+        keep_key = requests.answers_of(db, request).keep_key or secrets.token_urlsafe(32)
+        answers = Answers(now.isoformat(), tuple(STATEMENTS.values()), HELPERS[helper], keep_key)
+        requests.keep_answers(db, request, answers)
         audit.append(db, request.practice_id, actor="patient", action="request agreed", subject=request.id, at=now)

@@ -79,8 +79,8 @@ def _sealed_photo(part: Part, view: View, facts: dict[str, Any]) -> SealedPhoto:
         lossless=facts["lossless"],
         colour=facts["colour"],
         quality=facts["quality"],
-        hints=(),
-        sent_anyway=False,
+        hints=tuple(facts.get("hints", ())),
+        sent_anyway=facts.get("sent_anyway", False),
     )
 
 

@@ -29,11 +29,15 @@ class Details:
 
 @dataclass(frozen=True)
 class Answers:
-    """What the patient said; sealed until it goes into the sealed request, then forgotten."""
+    """What the patient said; sealed until it goes into the sealed request, then forgotten.
+
+    `keep_key` (32 random bytes in base64url) is what the phone keeps photos under that have not arrived yet.
+    """
 
     agreed_at: str = ""
     statements: tuple[str, ...] = ()
     helper: str = ""
+    keep_key: str = ""
 
 
 def insert_request(db: Session, request: Request, details: Details) -> None:

@@ -7,50 +7,38 @@ from typing import Any
 from flask import Blueprint, Response, g, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from capture.actions import accept_photo, agree, open_link, submit
+from capture.actions import accept_photo, open_link, submit
 from capture.domain.protocols import View
-from capture.domain.requests import DONE, State, check_can_continue
-from capture.errors import CaptureError, Conflict, GuessingLimited, LinkClosed, NotFound, PhotoRefused
-from capture.store import photos, requests, sessions
-from capture.store.models import Practice, Request
-from capture.web import services, uploads
+from capture.domain.requests import DONE, State
+from capture.errors import CaptureError, GuessingLimited, LinkClosed, NotFound, PhotoRefused
+from capture.web import consent, journey, services, uploads
 from capture.web.errors import answer_error
 from capture.web.forms import NOTE_LIMIT, date_of_birth, text_of
-from capture.web.security import cookie_name, set_cookie
+from capture.web.security import set_cookie
 
 ACCEPT = "image/jpeg,image/png,image/webp,image/heic,image/heif,image/avif,image/*"
-COOKIE = "patient"
 blueprint = Blueprint("patient", __name__)
+blueprint.register_blueprint(consent.blueprint)
 Answer = BaseResponse | str | tuple[str, int] | tuple[str, int, dict[str, str]] | tuple[Response, int]
 
 
+NO_SESSION = {"patient.start", "patient.confirm"}
+"""Every page but these needs the session of someone who has confirmed."""
+
+
 @blueprint.before_request
-def load_session() -> None:
-    """Find the confirmed session; every page but the first needs one."""
-    if request.endpoint in {"patient.start", "patient.confirm"}:
-        return
-    now = services().clock()
-    cookie = request.cookies.get(cookie_name(services().settings, COOKIE), "")
-    with services().database.read() as db:
-        session = sessions.find_session(db, cookie, "patient", now)
-        if session is None or session.request_id is None:
-            raise LinkClosed
-        g.request = db.get_one(Request, session.request_id)
-        g.practice = db.get_one(Practice, g.request.practice_id)
-        g.views = services().catalogue.protocols[requests.details_of(db, g.request).protocol].views
-        g.answers = requests.answers_of(db, g.request)
-        g.arrived = {photo.view for photo in photos.current_photos(db, g.request.id)}
-    if request.method == "POST" and request.form.get("request") != g.request.id:
-        raise Conflict("Another link was opened in this browser. To go on with these photos, open their link again.")
-    if sessions.needs_touch(session, now):
-        with services().database.write() as db:
-            sessions.touch_session(db, session, now)
+def load_session() -> BaseResponse | None:
+    """Find the confirmed session."""
+    return None if request.endpoint in NO_SESSION else journey.load_session()
 
 
 @blueprint.context_processor
 def whose_page() -> dict[str, str]:
-    """Every form says which request it belongs to: two links opened in one browser must not mix two patients' photos."""
-    return {"request_id": g.request.id} if "request" in g else {}
+    """For every page: its request, since two links opened in one browser must not mix; the key for what waits on the phone."""
+    if "request" not in g:
+        return {}
+    keep_key = {"keep_key": g.answers.keep_key} if g.answers.agreed_at else {}
+    return {"request_id": g.request.id, **keep_key}
 
 
 @blueprint.get("/r/<token>")
@@ -77,36 +65,14 @@ def confirm(token: str) -> Answer:
         wait = open_link.minutes_to_wait(services(), token)
         return _start_page({"dob": "This date of birth does not match. Check it and try again"}, values, wait), 422
     response = redirect(url_for(".photo_list"), 303)
-    set_cookie(response, services().settings, COOKIE, cookie)
+    set_cookie(response, services().settings, journey.COOKIE, cookie)
     return response
-
-
-@blueprint.get("/agree")
-def agree_page() -> Answer:
-    """What happens to the photos, and the boxes to tick."""
-    _check_open()
-    return _agree_page({}, [], "")
-
-
-@blueprint.post("/agree")
-def give_agreement() -> Answer:
-    """Keep the agreement when every box is ticked."""
-    ticked, helper = request.form.getlist("agree"), request.form.get("helper", "")
-    errors = {}
-    if set(ticked) != set(agree.STATEMENTS):
-        errors["agree"] = "Tick every box to go on, or phone the practice"
-    if helper not in agree.HELPERS:
-        errors["helper"] = "Choose who will take the photos"
-    if errors:
-        return _agree_page(errors, ticked, helper), 422
-    agree.agree(services(), g.request.id, helper)
-    return redirect(url_for(".photo_list"), 303)
 
 
 @blueprint.get("/photos")
 def photo_list() -> Answer:
     """The photos asked for, and which have arrived."""
-    if onward := _elsewhere():
+    if onward := journey.elsewhere():
         return onward
     return render_template("patient/tasks.jinja", **_tasks())
 
@@ -114,7 +80,7 @@ def photo_list() -> Answer:
 @blueprint.get("/photos/<view_id>")
 def photo(view_id: str) -> Answer:
     """How to take one photo, and the form that takes it."""
-    if onward := _elsewhere():
+    if onward := journey.elsewhere():
         return onward
     return _photo_page(_view(view_id), {})
 
@@ -154,7 +120,7 @@ def send_photo(view_id: str) -> Answer:
 @blueprint.get("/check")
 def check() -> Answer:
     """What will be sent, and a note."""
-    if onward := _elsewhere():
+    if onward := journey.elsewhere():
         return onward
     if not g.arrived:
         return redirect(url_for(".photo_list"), 303)
@@ -185,26 +151,8 @@ def _wants_json() -> bool:
     return request.accept_mimetypes.best == "application/json"
 
 
-def _check_open() -> None:
-    check_can_continue(State(g.request.state), services().clock(), g.request.expires_at)
-
-
-def _elsewhere() -> BaseResponse | None:
-    """Where the journey really is: at the receipt once sent, at the agreement before it was given."""
-    if State(g.request.state) in DONE:
-        return redirect(url_for(".sent"), 303)
-    _check_open()
-    return None if g.answers.agreed_at else redirect(url_for(".agree_page"), 303)
-
-
 def _start_page(errors: dict[str, str], values: dict[str, str], wait: int) -> str:
     return render_template("patient/start.jinja", errors=errors, values=values, wait=wait)
-
-
-def _agree_page(errors: dict[str, str], ticked: list[str], helper: str) -> str:
-    statements = [{"id": name, "text": text} for name, text in agree.STATEMENTS.items()]
-    values = {"agree": ticked, "helper": helper}
-    return render_template("patient/agree.jinja", errors=errors, statements=statements, values=values)
 
 
 def _photo_page(view: View, errors: dict[str, str]) -> str:
