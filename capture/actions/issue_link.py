@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from capture.domain.links import new_receipt, new_token, token_hash
-from capture.domain.policies import check_can_ask
+from capture.domain.policies import age_group, check_can_ask
 from capture.domain.requests import State
 from capture.errors import Conflict
 from capture.services import Services
 from capture.store import audit, practices, requests
-from capture.store.models import Request, new_id
+from capture.store.models import Practice, Request, new_id
 from capture.store.requests import Details
 
 
@@ -46,9 +46,12 @@ def issue_link(
     has issued its link already.
     """
     now = services.clock()
-    check_can_ask(services.catalogue, draft.protocol, draft.site, draft.side, draft.date_of_birth, now.date())
+    born, today = draft.date_of_birth, now.date()
+    with services.database.read() as db:
+        intimate_allowed = db.get_one(Practice, practice_id).intimate_allowed
+    check_can_ask(services.catalogue, draft.protocol, draft.site, draft.side, born, today, intimate_allowed=intimate_allowed)
     token, request_id = new_token(), new_id()
-    dob_hash = services.vault.hash_secret(draft.date_of_birth.isoformat(), request_id)
+    dob_hash = services.vault.hash_secret(born.isoformat(), request_id)
     request = Request(
         id=request_id,
         practice_id=practice_id,
@@ -62,7 +65,7 @@ def issue_link(
         changed_at=now,
         expires_at=now + timedelta(days=draft.days),
     )
-    details = Details(draft.label, draft.reference, draft.site, draft.side, draft.protocol, asked_by)
+    details = Details(draft.label, draft.reference, draft.site, draft.side, draft.protocol, asked_by, age_group(born, today))
     with services.database.write() as db:
         practices.current_recipients(db, practice_id)  # a practice without a valid key cannot ask
         if requests.find_by_issue_key(db, practice_id, draft.key):

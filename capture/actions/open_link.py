@@ -3,13 +3,11 @@
 from datetime import date, datetime
 from math import ceil
 
-from sqlalchemy.orm import Session
-
 from capture.domain.links import GUESSES_IN_ALL, token_hash
 from capture.domain.requests import State, check_can_confirm
 from capture.errors import GuessingLimited, LinkClosed
 from capture.services import Services
-from capture.store import audit, requests, sessions
+from capture.store import requests, sessions
 from capture.store.models import Practice, Request
 
 
@@ -48,7 +46,7 @@ def confirm(services: Services, token: str, born: date) -> str | None:
         check_can_confirm(state, now, request.expires_at)
         if not right:
             if request.guesses >= GUESSES_IN_ALL:
-                _lock(db, request, now)
+                requests.lock_link(db, request, now)
             elif state is State.SENT:
                 requests.move(db, request, State.OPENED, actor="patient", now=now)
             return None
@@ -56,14 +54,6 @@ def confirm(services: Services, token: str, born: date) -> str | None:
         if state is not State.CONFIRMED:
             requests.move(db, request, State.CONFIRMED, actor="patient", now=now)
         return sessions.start_session(db, "patient", now=now, request_id=request.id, practice_id=request.practice_id)
-
-
-def _lock(db: Session, request: Request, now: datetime) -> None:
-    """Close the link for good, and tell staff; who has confirmed already may finish (SECURITY 5)."""
-    if request.state == State.CONFIRMED:
-        audit.append(db, request.practice_id, actor="patient", action="link locked", subject=request.id, at=now)
-    else:
-        requests.move(db, request, State.LOCKED, actor="patient", now=now)
 
 
 def minutes_to_wait(services: Services, token: str) -> int:

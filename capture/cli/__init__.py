@@ -6,7 +6,7 @@ settings, keys or database are not ready.
 
 import click
 
-from capture.cli import files, service
+from capture.cli import files, practices, service
 
 _EPILOG = "Exit codes: 0 done, 1 not done, 2 used wrongly, 3 photo, bundle or key refused, 4 settings, keys or database not ready."
 
@@ -22,8 +22,8 @@ for command in (
     service.demo,
     service.worker,
     service.request,
-    service.practice,
-    service.member,
+    practices.practice,
+    practices.member,
     service.check,
     files.open_bundle,
     files.clean,

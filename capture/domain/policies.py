@@ -5,12 +5,20 @@ from datetime import date
 from capture.domain.protocols import Catalogue
 from capture.errors import NotAllowed
 
-ADULT = 18
+ADULT, CONSENT_AGE = 18, 16
+"""From when intimate places may be asked for at all, and from when people agree for themselves."""
+NO_CHILD = "Photos of an intimate place cannot be asked of anyone under 18."
+NOT_SWITCHED_ON = "This practice does not ask for photos of intimate places. See the patient instead."
 ASKING_ROLES, OPENING_ROLES = {"requester", "manager"}, {"reader", "manager"}
 
 
-def check_can_ask(catalogue: Catalogue, protocol: str, site: str, side: str, born: date, today: date) -> None:
-    """Whether these photos may be asked of someone born then; NotAllowed says why not."""
+def check_can_ask(
+    catalogue: Catalogue, protocol: str, site: str, side: str, born: date, today: date, *, intimate_allowed: bool = False
+) -> None:
+    """Whether these photos may be asked of someone born then; NotAllowed says why not.
+
+    `intimate_allowed` is the practice's own choice, and for adults only: no switch reaches a child.
+    """
     if protocol not in catalogue.protocols:
         raise NotAllowed("Choose what to ask for from the list.")
     if site not in catalogue.sites:
@@ -21,14 +29,20 @@ def check_can_ask(catalogue: Catalogue, protocol: str, site: str, side: str, bor
     if not born <= today or today.year - born.year > 125:
         raise NotAllowed("Check the date of birth: it must be a date in the past.")
     if place.intimate and age(born, today) < ADULT:
-        raise NotAllowed("Photos of an intimate place cannot be asked of anyone under 18.")
-    if place.intimate:
-        raise NotAllowed("Photos of an intimate place cannot be asked through this service.")
+        raise NotAllowed(NO_CHILD)
+    if place.intimate and not intimate_allowed:
+        raise NotAllowed(NOT_SWITCHED_ON)
 
 
 def age(born: date, today: date) -> int:
     """Whole years."""
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
+
+
+def age_group(born: date, today: date) -> str:
+    """`child` (a parent agrees), `young` (16 and 17: agrees alone, or a parent does) or `adult`."""
+    years = age(born, today)
+    return "child" if years < CONSENT_AGE else "young" if years < ADULT else "adult"
 
 
 def may_ask(role: str) -> bool:

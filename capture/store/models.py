@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     TypeDecorator,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -61,6 +62,7 @@ class Practice(Base):
     ods: Mapped[str] = mapped_column(String(9), unique=True)
     name: Mapped[str] = mapped_column(String(200))
     phone: Mapped[str] = mapped_column(String(40))
+    intimate_allowed: Mapped[bool] = mapped_column(default=False, server_default=false())  # may adults be asked for these
     recipients_mac: Mapped[str] = mapped_column(String(64))  # shows that this service wrote the recipients (SECURITY 35)
     created_at: Mapped[datetime]
 
@@ -103,11 +105,11 @@ class Membership(Base):
 
 
 class SessionRow(Base):
-    """A signed-in member or a confirmed patient; only a hash of the cookie is kept."""
+    """A signed-in member, a confirmed patient, or one who has sent; only a hash of the cookie is kept."""
 
     __tablename__ = "sessions"
     id_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(10))  # password (half signed in) | staff | patient
+    kind: Mapped[str] = mapped_column(String(10))  # password (half signed in) | staff | patient | receipt
     member_id: Mapped[str | None] = mapped_column(ForeignKey("members.id"), index=True)
     practice_id: Mapped[str | None] = mapped_column(ForeignKey("practices.id"))
     request_id: Mapped[str | None] = mapped_column(ForeignKey("requests.id"), index=True)
@@ -137,6 +139,8 @@ class Request(Base):
     guesses: Mapped[int] = mapped_column(default=0)
     refusals: Mapped[int] = mapped_column(default=0)
     wait_until: Mapped[datetime | None]
+    hand_over_hash: Mapped[str | None] = mapped_column(String(64), index=True, unique=True)  # of the one link to another phone
+    hand_over_until: Mapped[datetime | None]
     details_sealed: Mapped[bytes]
     answers_sealed: Mapped[bytes | None]
     issued_at: Mapped[datetime]

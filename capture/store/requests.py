@@ -1,7 +1,7 @@
 """Requests: issuing, finding, counting guesses, moving from state to state. The vault seals what they say of a patient."""
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,11 @@ from capture.store.models import Request
 
 @dataclass(frozen=True)
 class Details:
-    """What the practice asked for; sealed as long as the request lives."""
+    """What the practice asked for; sealed as long as the request lives.
+
+    `age_group` is that of policies.age_group on the day of asking: the date of birth itself is kept only as a hash. `follows` is
+    the receipt of the request that this one repeats.
+    """
 
     label: str
     reference: str
@@ -25,19 +29,26 @@ class Details:
     side: str
     protocol: str
     asked_by: str
+    age_group: str = ""
+    follows: str = ""
 
 
 @dataclass(frozen=True)
 class Answers:
     """What the patient said; sealed until it goes into the sealed request, then forgotten.
 
-    `keep_key` (32 random bytes in base64url) is what the phone keeps photos under that have not arrived yet.
+    `who` agreed, the `relation` of a proxy and `helper`, who takes the photos, are words; `skipped` says for a view why it
+    cannot be taken. `keep_key` (32 random bytes in base64url) is what the phone keeps photos under that have not arrived yet.
     """
 
     agreed_at: str = ""
     statements: tuple[str, ...] = ()
     helper: str = ""
     keep_key: str = ""
+    who: str = ""
+    relation: str = ""
+    skipped: Mapping[str, str] = field(default_factory=dict)
+    handed_over: bool = False
 
 
 def insert_request(db: Session, request: Request, details: Details) -> None:
@@ -68,6 +79,11 @@ def keep_answers(db: Session, request: Request, answers: Answers) -> None:
 def find_by_token(db: Session, token_hash: str) -> Request | None:
     """The request whose link holds that token."""
     return db.scalars(select(Request).where(Request.token_hash == token_hash)).first()
+
+
+def find_by_hand_over(db: Session, token_hash: str) -> Request | None:
+    """The request that a link to another phone with that token belongs to."""
+    return db.scalars(select(Request).where(Request.hand_over_hash == token_hash)).first()
 
 
 def find_by_issue_key(db: Session, practice_id: str, key: str) -> Request | None:
@@ -104,6 +120,16 @@ def list_expired(db: Session, before: datetime, limit: int) -> list[Request]:
     return list(db.scalars(query.limit(limit).with_for_update(skip_locked=True)))
 
 
+def list_guessed_out(db: Session, now: datetime, limit: int) -> list[Request]:
+    """Requests whose last guess was counted and never came to its end, since its process died; held until the transaction ends.
+
+    After every end of a last guess `wait_until` is empty; while it is not over, the guess may still be looked at.
+    """
+    stopped = (Request.guesses >= GUESSES_IN_ALL, Request.wait_until < now)
+    query = select(Request).where(Request.state.in_(WAITING), *stopped).order_by(Request.expires_at)
+    return list(db.scalars(query.limit(limit).with_for_update(skip_locked=True)))
+
+
 def move(db: Session, request: Request, to: State, *, actor: str, now: datetime, **facts: str | int) -> None:
     """Move a locked request to another state and write the audit event; Conflict when the table of moves forbids it."""
     check_can_move(State(request.state), to)
@@ -126,6 +152,21 @@ def forgive_guess(request: Request) -> None:
     """Take back the count of a guess that was right."""
     request.guesses -= 1
     request.wait_until = None
+
+
+def lock_link(db: Session, request: Request, now: datetime) -> None:
+    """Close a link for good after the last guess, and tell staff; who has confirmed already may finish (SECURITY 5)."""
+    request.wait_until = None
+    if request.state == State.CONFIRMED:
+        audit.append(db, request.practice_id, actor="patient", action="link locked", subject=request.id, at=now)
+    else:
+        move(db, request, State.LOCKED, actor="patient", now=now)
+
+
+def forget_hand_overs(db: Session, now: datetime) -> None:
+    """Forget links to another phone whose time is over, so that a clock that is set back brings none to life."""
+    over = update(Request).where(Request.hand_over_hash.is_not(None), Request.hand_over_until < now)
+    db.execute(over.values(hand_over_hash=None, hand_over_until=None))
 
 
 def count_refusal(db: Session, request_id: str) -> None:

@@ -49,6 +49,8 @@ EVENTS = {
     "request opened": "Someone opened the link and gave a wrong date of birth",
     "request confirmed": "Patient gave their date of birth",
     "request agreed": "Patient agreed to how the photos are used",
+    "another phone asked": "Patient made a link to go on with another phone",
+    "another phone joined": "Another phone went on with the photos",
     "photo arrived": "A photo arrived and was sealed",
     "request submitted": "Patient sent the photos",
     "request delivered": "Photos are in the practice's inbox",
@@ -216,7 +218,7 @@ def _request_page(errors: dict[str, str], values: dict[str, str]) -> str:
         "staff/request_new.jinja",
         errors=errors,
         values=values,
-        sites=[site for site in catalogue.sites.values() if not site.intimate],
+        sites=[site for site in catalogue.sites.values() if g.practice.intimate_allowed or not site.intimate],
         protocols=list(catalogue.protocols.values()),
         expiry=DAYS,
     )

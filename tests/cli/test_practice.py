@@ -89,7 +89,7 @@ def test_listing_practices(capture: Command) -> None:
     assert "no practice yet" in capture("practice", "list").output
     assert capture.json("practice", "list") == []
     assert "A81001 was added" in capture("practice", "add", *PRACTICE).output
-    row = {"ods": "A81001", "name": "Elm Surgery", "phone": "0191 498 0456"}
+    row = {"ods": "A81001", "name": "Elm Surgery", "phone": "0191 498 0456", "intimate": "off"}
     assert capture.json("practice", "list") == [row]
     assert "A81001     Elm Surgery  0191 498 0456" in capture("practice", "list").output
 

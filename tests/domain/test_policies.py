@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capture.domain.policies import age, check_can_ask, check_may_ask, check_may_open, may_ask, may_open
+from capture.domain.policies import age, age_group, check_can_ask, check_may_ask, check_may_open, may_ask, may_open
 from capture.domain.protocols import load_catalogue
 from capture.errors import NotAllowed
 from capture.settings import ROOT
@@ -31,15 +31,39 @@ def test_every_other_place_can_be_asked_for(protocol: str, site: str) -> None:
 
 
 @pytest.mark.parametrize("site", INTIMATE)
-def test_intimate_places_are_never_asked_for(site: str) -> None:
-    """No photo of an intimate place can be asked for, and of anyone under 18 the reason given is their age."""
+def test_intimate_places_are_asked_of_adults_where_the_practice_chose_so(site: str) -> None:
+    """Switched off, an intimate place is refused with that reason; switched on, it can be asked of someone from 18 on."""
     side = "left" if CATALOGUE.sites[site].sides else ""
-    with pytest.raises(NotAllowed, match="through this service"):
-        check_can_ask(CATALOGUE, "lesion", site, side, date(2008, 11, 22), TODAY)
+    for born in (ADULT, date(2008, 11, 22)):
+        with pytest.raises(NotAllowed, match="does not ask for photos of intimate places"):
+            check_can_ask(CATALOGUE, "lesion", site, side, born, TODAY)
+        check_can_ask(CATALOGUE, "lesion", site, side, born, TODAY, intimate_allowed=True)
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize("site", INTIMATE)
+@given(born=st.dates(date(2008, 11, 23), TODAY))
+def test_intimate_places_of_a_child_are_never_asked_for(site: str, allowed: bool, born: date) -> None:
+    """Of anyone under 18 no photo of an intimate place can be asked for, whatever the practice chose."""
+    side = "left" if CATALOGUE.sites[site].sides else ""
     with pytest.raises(NotAllowed, match="under 18"):
-        check_can_ask(CATALOGUE, "lesion", site, side, date(2008, 11, 23), TODAY)
-    with pytest.raises(NotAllowed, match="through this service"):
-        check_can_ask(CATALOGUE, "lesion", site, side, ADULT, TODAY)
+        check_can_ask(CATALOGUE, "lesion", site, side, born, TODAY, intimate_allowed=allowed)
+
+
+@pytest.mark.parametrize(
+    ("born", "group"),
+    [
+        (TODAY, "child"),
+        (date(2010, 11, 23), "child"),
+        (date(2010, 11, 22), "young"),
+        (date(2008, 11, 23), "young"),
+        (date(2008, 11, 22), "adult"),
+        (ADULT, "adult"),
+    ],
+)
+def test_who_agrees_depends_on_the_birthday(born: date, group: str) -> None:
+    """From the 16th birthday on one may agree for oneself, from the 18th one is an adult."""
+    assert age_group(born, TODAY) == group
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import event, inspect, text
@@ -13,7 +15,7 @@ from sqlalchemy import event, inspect, text
 from capture.errors import Unavailable
 from capture.settings import ROOT
 from capture.store.database import Database, database_exists, is_alive, is_empty
-from capture.store.models import AuditHead, Base
+from capture.store.models import AuditHead, Base, Practice, Request, SessionRow
 from capture.store.vault import Vault
 
 
@@ -87,6 +89,52 @@ def test_whether_there_is_a_database(empty_url: str, vault: Vault) -> None:
     assert not is_empty(database.engine)
     database.close()
     assert database_exists(empty_url)
+
+
+def test_from_the_first_tables_on(empty_url: str, vault: Vault) -> None:
+    """A practice with requests and sessions that the first version wrote is whole after the upgrade, with the choices made for it."""
+    database = Database(empty_url, vault)
+    migrate_to(database, "0001")
+    zero, now = "0" * 32, "2026-11-22 10:00:00.000000+00:00"
+    with database.engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO practices VALUES ('{zero}', 'A81001', 'Elm', '1', 'mac', '{now}')"))
+        for number in "12":
+            connection.execute(
+                text(
+                    "INSERT INTO requests (id, practice_id, issue_key, state, receipt, token_hash, dob_hash, guesses, refusals,"
+                    " details_sealed, issued_at, expires_at, changed_at)"
+                    f" VALUES ('{number * 32}', '{zero}', '{number}', 'sent', 'R{number}', 't{number}', 'd', 0, 0,"
+                    f" :sealed, '{now}', '{now}', '{now}')"
+                ),
+                {"sealed": b"sealed"},
+            )
+        connection.execute(
+            text(
+                "INSERT INTO sessions (id_hash, kind, practice_id, request_id, created_at, seen_at, expires_at)"
+                f" VALUES ('h', 'patient', '{zero}', '{'1' * 32}', '{now}', '{now}', '{now}')"
+            )
+        )
+    database.migrate()
+    with database.read() as db:
+        practice = db.get_one(Practice, zero)
+        assert (practice.name, practice.intimate_allowed) == ("Elm", False)
+        rows = db.query(Request).order_by(Request.receipt).all()
+        assert [(row.receipt, row.details_sealed, row.hand_over_hash) for row in rows] == [
+            ("R1", b"sealed", None),
+            ("R2", b"sealed", None),
+        ]
+        session = db.get_one(SessionRow, "h")
+        assert (session.request_id, session.seen_at.year) == ("1" * 32, 2026)
+    database.close()
+
+
+def migrate_to(database: Database, revision: str) -> None:
+    """Bring an empty database to the schema of that revision, as an older version left it."""
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "capture/store/migrations"))
+    with database.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 def test_there_is_one_line_of_migrations() -> None:

@@ -19,7 +19,13 @@ from tests.store.rows import DETAILS, add_bundle, add_photo, add_request
 
 def test_what_is_said_of_a_patient_is_sealed(database: Database, practice: Practice) -> None:
     """Details and answers come back as they were given, and no column holds them in clear (SECURITY, assets)."""
-    answers = Answers(agreed_at=NOW.isoformat(), statements=("use", "seen"), helper="the patient")
+    answers = Answers(
+        agreed_at=NOW.isoformat(),
+        statements=("use", "seen"),
+        helper="the patient",
+        who="a parent",
+        skipped={"close-up": "It itches"},
+    )
     with database.write() as db:
         request = add_request(db, practice.id)
         requests.keep_answers(db, request, answers)
@@ -152,6 +158,43 @@ def test_twenty_guesses_close_the_link(database: Database, practice: Practice) -
     with database.write() as db:
         request = add_request(db, practice.id, guesses=20)
         assert not requests.reserve_guess(db, request.id, NOW + timedelta(days=400))
+
+
+def test_a_last_guess_that_never_ended(database: Database, practice: Practice) -> None:
+    """A last guess whose process died is found once its time is over, not before, and not again after the lock (SECURITY 5)."""
+    with database.write() as db:
+        sent, confirmed = (add_request(db, practice.id, state, guesses=19) for state in (State.SENT, State.CONFIRMED))
+        add_request(db, practice.id, guesses=19)
+        for request in (sent, confirmed):
+            assert requests.reserve_guess(db, request.id, NOW)
+    later = NOW + timedelta(minutes=15, seconds=1)
+    with database.write() as db:
+        assert requests.list_guessed_out(db, NOW + timedelta(minutes=15), 9) == []
+        found = requests.list_guessed_out(db, later, 9)
+        assert {request.id for request in found} == {sent.id, confirmed.id}
+        assert len(requests.list_guessed_out(db, later, 1)) == 1
+        for request in found:
+            requests.lock_link(db, request, later)
+    with database.write() as db:
+        assert requests.list_guessed_out(db, later + timedelta(days=1), 9) == []
+        states = {request.id: db.get_one(Request, request.id).state for request in (sent, confirmed)}
+        assert states == {sent.id: "locked", confirmed.id: "confirmed"}
+        told = [audit.list_events(db, practice.id, request.id)[-1].action for request in (sent, confirmed)]
+        assert told == ["request locked", "link locked"]
+
+
+def test_links_to_another_phone_are_forgotten(database: Database, practice: Practice) -> None:
+    """A link to another phone is found by its hash until its time is over; then it is gone, whatever the clock does next."""
+    with database.write() as db:
+        request = add_request(db, practice.id, hand_over_hash="h" * 64, hand_over_until=NOW)
+        requests.forget_hand_overs(db, NOW)
+        found = requests.find_by_hand_over(db, "h" * 64)
+        assert found
+        assert found.id == request.id
+        requests.forget_hand_overs(db, NOW + timedelta(seconds=1))
+    with database.read() as db:
+        assert requests.find_by_hand_over(db, "h" * 64) is None
+        assert db.get_one(Request, request.id).hand_over_until is None
 
 
 def test_refused_files_are_counted(database: Database, practice: Practice) -> None:
