@@ -10,6 +10,7 @@
     ├── LinkExpired                  410
     ├── GuessingLimited              429   too many wrong dates of birth
     ├── Conflict                     409   the request has moved on
+    │   └── WrongOffset              409   a chunk of a photo does not go on where the last one ended
     ├── TooMany                      429   a quota is used up
     ├── SettingsError                500   what an operator must put right
     └── Unavailable                  503   cannot be done safely just now
@@ -106,6 +107,17 @@ class Conflict(CaptureError):
     status = 409
     code = "conflict"
     sentence = "This can no longer be changed."
+
+
+class WrongOffset(Conflict):
+    """A chunk of a photo does not go on where the last one ended; `offset` bytes of it are here."""
+
+    code = "wrong-offset"
+    sentence = "A part of this photo is missing. Send the photo again."
+
+    def __init__(self, offset: int) -> None:
+        super().__init__()
+        self.offset = offset
 
 
 class TooMany(CaptureError):

@@ -7,6 +7,7 @@ from datetime import datetime
 from capture.domain.protocols import Catalogue
 from capture.inbox.base import Inbox
 from capture.photos import Cleaner
+from capture.photos.arriving import Arriving
 from capture.sealing.keys import SigningKey
 from capture.settings import Settings
 from capture.store.blobs import BlobStore
@@ -25,6 +26,7 @@ class Services:
     database: Database
     blobs: BlobStore
     cleaner: Cleaner
+    arriving: Arriving
     inboxes: Mapping[str, Inbox]
     clock: Callable[[], datetime]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from capture.domain.protocols import View, wanted
 from capture.domain.requests import State, check_can_continue
 from capture.errors import CaptureError, Conflict, NotAllowed, NotFound, PhotoRefused, TooMany, Unavailable
 from capture.photos import CleanPhoto, Preset
@@ -16,6 +17,9 @@ from capture.services import Services
 from capture.store import audit, blobs, photos, practices, requests
 from capture.store.models import Photo, Request
 
+ANOTHER = "This photo cannot be taken. Take it again."
+USED = "This page has sent another photo before. Send this one again."
+"""Said of an id that was used: for another request, and for another photo of this one."""
 logger = logging.getLogger("capture.photos")
 
 
@@ -30,7 +34,7 @@ class Accepted:
     preview: bytes
 
 
-def accept_photo(services: Services, request_id: str, view: str, photo_id: str, untrusted_bytes: bytes) -> Accepted:
+def accept_photo(services: Services, request_id: str, view: str, photo_id: str, untrusted_bytes: bytes | bytearray) -> Accepted:
     """Take a photo for a view; the same again under its `photo_id` changes nothing and gives the same answer (SECURITY 12).
 
     Raises PhotoRefused, TooMany, Conflict, LinkExpired, NotFound (no such view), Unavailable.
@@ -59,7 +63,7 @@ def accept_photo(services: Services, request_id: str, view: str, photo_id: str, 
     services.blobs.put(photo.blob, sealed)
     try:
         with services.database.write() as db:
-            forgotten, answer = _keep(services, db, photo, clean, known)
+            forgotten, answer = _keep(services, db, photo, clean, known, len(untrusted_bytes))
     except CaptureError as error:
         if not isinstance(error, Unavailable):  # then the row may have been written after all: better an orphan than a gap
             services.blobs.delete(photo.blob)
@@ -69,13 +73,31 @@ def accept_photo(services: Services, request_id: str, view: str, photo_id: str, 
     return answer
 
 
+def find_accepted(services: Services, request_id: str, photo_id: str) -> tuple[str, Accepted]:
+    """A photo that has arrived, again: its view and the answer that it got. NotFound while it has not."""
+    with services.database.read() as db:
+        photo = photos.find_photo(db, photo_id)
+        if photo is None or photo.request_id != request_id:
+            raise NotFound("This photo has not arrived yet.")
+        return photo.view, _answer(services, db, db.get_one(Request, request_id), photo, b"")
+
+
+def check_can_take(services: Services, db: Session, request: Request, view: str) -> None:
+    """Whether another photo of that view may come, before any of it does. Raises as `accept_photo`."""
+    _check_open(services, db, request, view)
+    _check_quota(services, db, request)
+
+
 def _check_open(services: Services, db: Session, request: Request, view: str) -> None:
     check_can_continue(State(request.state), services.clock(), request.expires_at)
     if not requests.answers_of(db, request).agreed_at:
         raise NotAllowed("Agree to how the photos are used first.")
-    protocol = services.catalogue.protocols[requests.details_of(db, request).protocol]
-    if view not in {asked.id for asked in protocol.views}:
+    if view not in {allowed.id for allowed in _views(services, db, request)}:
         raise NotFound
+
+
+def _views(services: Services, db: Session, request: Request) -> tuple[View, ...]:
+    return services.catalogue.views_of(requests.details_of(db, request).protocol)
 
 
 def _check_quota(services: Services, db: Session, request: Request) -> None:
@@ -85,7 +107,7 @@ def _check_quota(services: Services, db: Session, request: Request) -> None:
         raise TooMany("Too many files could not be used. Call the practice for a new link.")
 
 
-def _clean(services: Services, request_id: str, untrusted_bytes: bytes) -> CleanPhoto:
+def _clean(services: Services, request_id: str, untrusted_bytes: bytes | bytearray) -> CleanPhoto:
     try:
         return services.cleaner.clean(untrusted_bytes, Preset(max_bytes=services.settings.max_photo_bytes))
     except PhotoRefused as error:
@@ -96,7 +118,9 @@ def _clean(services: Services, request_id: str, untrusted_bytes: bytes) -> Clean
         raise
 
 
-def _keep(services: Services, db: Session, photo: Photo, clean: CleanPhoto, known: set[str]) -> tuple[list[str], Accepted]:
+def _keep(
+    services: Services, db: Session, photo: Photo, clean: CleanPhoto, known: set[str], received: int
+) -> tuple[list[str], Accepted]:
     """Write the row, unless the request was closed or the same photo came in meanwhile; names the blobs to forget.
 
     It takes the place of the view's `known` photo, but not of one that was sent after it and was quicker.
@@ -112,7 +136,7 @@ def _keep(services: Services, db: Session, photo: Photo, clean: CleanPhoto, know
     replaced = [photo] if photo.replaced else rivals
     for old in replaced:
         old.replaced = True
-    photos.insert_photo(db, photo, _facts(clean))
+    photos.insert_photo(db, photo, {"received": received, **_facts(clean)})
     audit.append(
         db,
         request.practice_id,
@@ -132,11 +156,12 @@ def _facts(clean: CleanPhoto) -> dict[str, Any]:
 def _check_same(db: Session, request: Request, already: Photo, view: str, sha256: str) -> None:
     """Another photo under an id that was used, as a form that the browser kept sends it, must not be taken for the first one."""
     if already.request_id != request.id:
-        raise Conflict("This photo cannot be taken. Take it again.")
+        raise Conflict(ANOTHER)
     if (already.view, photos.facts_of(db, already)["sha256_before"]) != (view, sha256):
-        raise PhotoRefused("This page has sent another photo before. Send this one again.", code="photo-id-used")
+        raise PhotoRefused(USED, code="photo-id-used")
 
 
 def _answer(services: Services, db: Session, request: Request, photo: Photo, preview: bytes) -> Accepted:
-    total = len(services.catalogue.protocols[requests.details_of(db, request).protocol].views)
-    return Accepted(photo.id, len(photos.current_photos(db, request.id)), total, (), preview)
+    arrived = {current.view for current in photos.current_photos(db, request.id)}
+    total = len(wanted(_views(services, db, request), arrived, requests.answers_of(db, request).skipped))
+    return Accepted(photo.id, len(arrived), total, (), preview)
