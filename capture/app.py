@@ -3,14 +3,12 @@
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from flask import Flask, g
-from flask_babel import Babel
 from flask_wtf.csrf import CSRFProtect
 from jinja2 import ChainableUndefined, ChoiceLoader, FileSystemLoader, PackageLoader
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -20,17 +18,17 @@ from capture.domain.protocols import load_catalogue
 from capture.errors import SettingsError
 from capture.inbox.web import WebInbox
 from capture.photos import Cleaner
+from capture.photos.arriving import Arriving
 from capture.sealing.keys import SigningKey
 from capture.services import Services
 from capture.settings import ROOT, Settings
 from capture.store.blobs import FolderBlobs
 from capture.store.database import Database, database_exists
 from capture.store.vault import check_private, load_vault, make_folder
-from capture.web import IdConverter, errors, ops, patient, security, sign_in, staff
-from capture.web.limits import init_limits, takes_upload
+from capture.web import IdConverter, errors, languages, ops, patient, security, sign_in, staff, tus
+from capture.web.limits import CHUNK_TYPE, init_limits, takes_upload
 
 SERVICE_NAME = "Photos for your GP"
-UK = ZoneInfo("Europe/London")
 ASSET_AGE = 31_536_000
 
 
@@ -60,6 +58,7 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now) ->
         database=database,
         blobs=FolderBlobs(settings.var / "blobs"),
         cleaner=Cleaner(workers=settings.cleaners),
+        arriving=Arriving(memory=settings.upload_memory, lifetime=timedelta(minutes=settings.upload_minutes)),
         inboxes={"web": WebInbox()},
         clock=clock,
     )
@@ -81,16 +80,18 @@ def create_app(services: Services) -> Flask:
     app.extensions["capture.services"] = services
     app.url_map.converters["id"] = IdConverter
     _init_templates(app)
-    Babel(app, default_locale="en")
+    languages.init_languages(app, settings)
     security.init_security(app, settings)
     ops.init_log(app)
     takes_upload(app, "patient.send_photo")
+    takes_upload(app, "tus.append", CHUNK_TYPE)
     limiter = init_limits(app, settings)
     CSRFProtect(app)
     errors.init_errors(app)
     app.register_blueprint(ops.blueprint)
     if settings.surface != "staff":
         app.register_blueprint(patient.blueprint)
+        app.register_blueprint(tus.blueprint)
     if settings.surface != "patient":
         app.register_blueprint(sign_in.blueprint)
         app.register_blueprint(staff.blueprint)
@@ -115,7 +116,6 @@ def _init_templates(app: Flask) -> None:
     app.jinja_options = {"undefined": ChainableUndefined, "autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
     app.jinja_loader = ChoiceLoader([FileSystemLoader(ROOT / "templates"), PackageLoader("nhsuk_frontend_jinja")])
     app.jinja_env.globals["service_name"] = SERVICE_NAME
-    app.jinja_env.filters.update(date=_date, datetime=_datetime, filesize=_filesize)
 
     @app.context_processor
     def shared() -> dict[str, Any]:
@@ -130,22 +130,6 @@ def _init_templates(app: Flask) -> None:
 @cache
 def _version(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else "none"
-
-
-def _date(value: datetime) -> str:
-    """Such as `22 November 2026`, as clocks go in the UK."""
-    return f"{value.astimezone(UK):%-d %B %Y}"
-
-
-def _datetime(value: datetime) -> str:
-    """Such as `22 November 2026, 4:05pm`."""
-    local = value.astimezone(UK)
-    return f"{_date(local)}, {local:%-I:%M}{'am' if local.hour < 12 else 'pm'}"
-
-
-def _filesize(size: int) -> str:
-    """Such as `3.4 MB`."""
-    return f"{size / 1_000_000:.1f} MB" if size >= 100_000 else f"{max(1, round(size / 1000))} kB"
 
 
 def _signing_key(settings: Settings, *, may_create: bool) -> SigningKey:

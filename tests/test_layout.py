@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 MODULES = sorted((ROOT / "capture").rglob("*.py"))
 CODE = [*MODULES, *sorted((ROOT / "tests").rglob("*.py")), *sorted((ROOT / "bench").rglob("*.py"))]
-FOLDERS = {"capture", "templates", "static", "config", "tests", "docs", "bench"}
+FOLDERS = {"capture", "templates", "static", "config", "translations", "tests", "docs", "bench"}
 LONGEST_FILE, LONGEST_FUNCTION = 320, 60
 
 ADAPTERS = {"domain", "photos", "sealing", "store", "inbox", "notify"}
@@ -39,6 +39,8 @@ MAY_IMPORT = {
 
 AT_HOME = {
     "flask": {"web", "app"},
+    "flask_babel": {"web"},
+    "babel": {"web"},
     "flask_wtf": {"web", "app"},
     "flask_limiter": {"web", "app"},
     "werkzeug": {"web", "app"},

@@ -4,6 +4,7 @@ import logging
 import traceback
 
 from flask import Flask, Response, jsonify, render_template, request
+from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
@@ -13,7 +14,7 @@ from capture.errors import CaptureError, Unavailable
 logger = logging.getLogger("capture.web")
 RETRY_SECONDS, RATE_SECONDS = 10, 60
 """How long a browser should wait: after Unavailable, and after a rate limit."""
-_SENTENCES = {
+SENTENCES = {
     400: "Something was wrong with what the page sent. Go back, reload the page and try again.",
     404: "There is nothing at this address.",
     405: "This page cannot be used like that. Go back and try again.",
@@ -21,6 +22,7 @@ _SENTENCES = {
     429: "This was tried too many times. Wait a few minutes, then try again.",
     500: "Something went wrong on our side. Nothing that arrived was lost. Try again in a few minutes.",
 }
+"""What a person reads where HTTP itself says no; of other statuses 400 and 500 stand for their kind."""
 
 
 def init_errors(app: Flask) -> None:
@@ -51,7 +53,7 @@ def _answer_http(error: HTTPException) -> BaseResponse:
     status = error.code or 500
     if status < 400 or error.response is not None:  # a redirect that routing asks for
         return error.get_response()
-    sentence = _SENTENCES.get(status, _SENTENCES[400 if status < 500 else 500])
+    sentence = SENTENCES.get(status, SENTENCES[400 if status < 500 else 500])
     headers = {"Retry-After": str(RATE_SECONDS)} if status == 429 else {}
     return _answer(status, error.name.lower().replace(" ", "-"), sentence, headers)
 
@@ -61,11 +63,12 @@ def _answer_unexpected(error: Exception) -> Response:
     frames = traceback.extract_tb(error.__traceback__)
     lines = " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames[-6:]))
     logger.error("unexpected %s at %s", type(error).__name__, lines)
-    return _answer(500, "error", _SENTENCES[500], {})
+    return _answer(500, "error", SENTENCES[500], {})
 
 
 def _answer(status: int, code: str, sentence: str, headers: dict[str, str]) -> Response:
-    if request.accept_mimetypes.best == "application/json":
+    sentence = gettext(sentence)
+    if request.accept_mimetypes.best == "application/json" or request.path.startswith("/uploads"):  # tus is spoken by programs
         response = jsonify(error={"code": code, "sentence": sentence})
     else:
         response = Response(render_template("errors/error.jinja", status=status, sentence=sentence))

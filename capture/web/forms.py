@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from datetime import date
 
+from flask_babel import gettext
+
 from capture.actions.issue_link import Draft
 from capture.domain.protocols import Catalogue
 from capture.errors import Conflict
@@ -11,6 +13,16 @@ from capture.errors import Conflict
 DAYS = (1, 3, 7, 14)
 NOTE_LIMIT = 1_000
 _KEY = re.compile(r"[0-9a-f]{32}")
+MISSING = {
+    ("day", "month", "year"): "Enter the date of birth",
+    ("day", "month"): "The date of birth must include a day and a month",
+    ("day", "year"): "The date of birth must include a day and a year",
+    ("month", "year"): "The date of birth must include a month and a year",
+    ("day",): "The date of birth must include a day",
+    ("month",): "The date of birth must include a month",
+    ("year",): "The date of birth must include a year",
+}
+"""What is said of a date in which these are missing."""
 Errors = dict[str, str]
 
 
@@ -23,24 +35,22 @@ def text_of(form: Mapping[str, str], name: str, limit: int = 200) -> str:
 def date_of_birth(form: Mapping[str, str], errors: Errors, today: date) -> date | None:
     """The three fields as a date, or None and a sentence under `dob`."""
     day, month, year = (text_of(form, name, 10) for name in ("day", "month", "year"))
-    missing = [name for name, text in (("day", day), ("month", month), ("year", year)) if not text]
-    if len(missing) == 3:
-        errors["dob"] = "Enter the date of birth"
-    elif missing:
-        errors["dob"] = f"The date of birth must include a {' and a '.join(missing)}"
+    missing = tuple(name for name, text in (("day", day), ("month", month), ("year", year)) if not text)
+    if missing:
+        errors["dob"] = gettext(MISSING[missing])
     elif not (day.isascii() and month.isascii() and year.isascii() and (day + month + year).isdigit()):
-        errors["dob"] = "Enter the date of birth in numbers, for example 31 3 1980"
+        errors["dob"] = gettext("Enter the date of birth in numbers, for example 31 3 1980")
     elif len(year) != 4:
-        errors["dob"] = "The year must have 4 numbers, for example 1980"
+        errors["dob"] = gettext("The year must have 4 numbers, for example 1980")
     else:
         try:
             born = date(int(year), int(month), int(day))
         except ValueError:
-            errors["dob"] = "The date of birth must be a real date"
+            errors["dob"] = gettext("The date of birth must be a real date")
         else:
             if date(today.year - 125, 1, 1) <= born <= today:
                 return born
-            errors["dob"] = "The date of birth must be in the past"
+            errors["dob"] = gettext("The date of birth must be in the past")
     return None
 
 

@@ -109,11 +109,21 @@ def test_ranges(name: str) -> None:
 def test_a_value_of_another_kind(tmp_path: Path, field: object) -> None:
     """In the file a number is a number, a text a text, and yes or no is true or false: `port = "8000"` is a problem."""
     name, kind = field.name, field.type  # type: ignore[attr-defined]
-    wrong = {int: '"8000"', str: "3", bool: '"yes"'}[kind]
+    wrong = {int: '"8000"', str: "3", bool: '"yes"', tuple[str, ...]: '"en"'}[kind]
     others = "\n".join(line for line in GOOD.splitlines() if not line.startswith(f"{name} ="))
     found = problems_of(with_file(tmp_path, f"{others}\n{name} = {wrong}\n"))
     assert [problem for problem in found if problem.startswith(f"{name} must be")], found
     assert problems_of(with_file(tmp_path, f"{others}\n{name} = [1]\n"))
+
+
+@pytest.mark.parametrize(
+    ("languages", "said"),
+    [("en, xx", "languages has 'xx', which is none of ar"), ("cy", "languages must have 'en' among them"), ("en en", "none twice")],
+)
+def test_languages_that_cannot_be_on(languages: str, said: str) -> None:
+    """A language without a catalogue, English missing, or one named twice, is a problem that names what there is."""
+    assert load_settings({"CAPTURE_LANGUAGES": "cy,en"}).languages == ("cy", "en")
+    assert any(said in problem for problem in problems_of({"CAPTURE_LANGUAGES": languages}))
 
 
 @pytest.mark.parametrize("line", ["var = 3", "database = 3", "var = ['x']"])

@@ -93,6 +93,7 @@ def test_settings_are_documented() -> None:
         default = defaults.get(field.name, None if field.default is MISSING else field.default)
         if default is not None:
             shown = str(default).lower() if isinstance(default, bool) else f"{default:,}" if isinstance(default, int) else default
+            shown = ", ".join(default) if isinstance(default, list) else shown
             assert cells[2].strip("`") in {shown, str(default)}, field.name
         for limit in RANGES.get(field.name, ()):
             assert f"{limit:,}" in cells[4], field.name

@@ -15,6 +15,7 @@ from tests.builders import AMember, ARequest
 
 ORIGIN = "https://photos.example.org"
 HIDDEN_INPUTS = {"hidden", "submit", "button"}
+REDIRECTS = {301, 302, 303, 307, 308}
 
 
 class Page:
@@ -111,7 +112,7 @@ class Visitor:
 
     def follow(self, page: Page) -> Page:
         """Go where a redirect leads, as far as it leads."""
-        while page.status in {301, 302, 303, 307, 308}:
+        while page.status in REDIRECTS:
             page = self.get(page.location)
         return page
 
@@ -190,7 +191,10 @@ def check(page: Page, private: Iterable[str] = ()) -> None:
         assert field.get("type") in HIDDEN_INPUTS or field.get("id") in labelled, f"no label for {field.attrib}"
     assert len(list(seen(tree, "h1"))) == 1
     assert page.title
-    if page.status != 429:  # a page that says how long to wait is no error of anyone
+    assert tree.get("lang")
+    if page.status not in REDIRECTS:  # nobody reads those
+        assert tree.get("dir") == ("rtl" if tree.get("lang") in {"ar", "ur"} else "ltr")
+    if page.status != 429 and tree.get("lang") == "en":  # a page that says how long to wait is no error of anyone
         assert page.title.startswith("Error: ") == bool(page.errors or page.status >= 400)
     assert all(target in ids for target in page.errors), "the error summary leads nowhere"
     for text in private:
