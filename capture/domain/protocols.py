@@ -1,17 +1,25 @@
 """What is asked: views, protocols (named lists of views) and body sites, all data in `config/`."""
 
+import re
 import tomllib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 from capture.errors import SettingsError
 
+FRAMES = ("ring", "part", "ruler", "area")
+MORE, MOST_MORE = "more", 5
+_VIEW = re.compile(r"(?=.{1,40}$)[a-z0-9]+(-[a-z0-9]+)*")
+
 
 @dataclass(frozen=True)
 class View:
-    """One photo asked for, with the guidance that the patient sees. `drawing` is a file in static/img/views."""
+    """One photo asked for, with the guidance that the patient sees.
+
+    `drawing` is a file in static/img/views; `frame`, one of FRAMES, the outline in static/img/outlines that the live camera shows.
+    """
 
     id: str
     title: str
@@ -21,16 +29,27 @@ class View:
     light: str
     do: tuple[str, ...]
     dont: tuple[str, ...]
+    frame: str
+
+    @property
+    def extra(self) -> bool:
+        """Whether this is a photo that the patient adds, `more-1` and so on."""
+        return self.id.startswith(f"{MORE}-")
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """A named list of views."""
+    """A named list of views; one without any asks for the same views as an earlier request did."""
 
     name: str
     title: str
     summary: str
     views: tuple[View, ...]
+
+    @property
+    def follows(self) -> bool:
+        """Whether it needs an earlier request."""
+        return not self.views
 
 
 @dataclass(frozen=True)
@@ -46,13 +65,29 @@ class Site:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All that can be asked for, by name."""
+    """All that can be asked for, by name. `more` guides the photos that a patient adds; without it none can be added."""
 
     protocols: Mapping[str, Protocol]
     sites: Mapping[str, Site]
+    more: View | None = None
+
+    def views_of(self, protocol: str) -> tuple[View, ...]:
+        """All that a request may take, in order: the views that were asked for, then those that the patient may add."""
+        more = () if self.more is None else tuple(_numbered(self.more, number) for number in range(1, MOST_MORE + 1))
+        return self.protocols[protocol].views + more
 
 
 T = TypeVar("T", View, Protocol, Site)
+
+
+def wanted(views: Collection[View], arrived: Collection[str], skipped: Collection[str] = ()) -> list[View]:
+    """Of what a request may take, the views that count: asked for and not skipped, or here all the same."""
+    return [view for view in views if view.id in arrived or not (view.extra or view.id in skipped)]
+
+
+def missing(views: Collection[View], arrived: Collection[str], skipped: Collection[str] = ()) -> list[View]:
+    """The views that are still asked for, in order."""
+    return [view for view in wanted(views, arrived, skipped) if view.id not in arrived]
 
 
 def load_catalogue(folder: Path) -> Catalogue:
@@ -64,12 +99,13 @@ def load_catalogue(folder: Path) -> Catalogue:
     sites: dict[str, Site] = {}
     for name, entry in _tables(asked, "views", problems):
         _build(problems, f"view {name!r}", views, name, View, {"id": name, "do": (), "dont": (), **entry})
+    problems += [problem for view in views.values() for problem in _check_view(view)]
     for name, entry in _tables(asked, "protocols", problems):
-        wanted = entry.get("views")
-        if not wanted or not _fits(wanted, tuple[str, ...]) or not views.keys() >= set(wanted):
-            problems.append(f"protocol {name!r} must list views that are there, not {wanted!r}")
+        asked_for = entry.get("views")
+        if not _fits(asked_for, tuple[str, ...]) or not views.keys() >= set(asked_for) or len(set(asked_for)) < len(asked_for):
+            problems.append(f"protocol {name!r} must list views that are there, each once, not {asked_for!r}")
             continue
-        chosen = tuple(views[view] for view in wanted)
+        chosen = tuple(views[view] for view in asked_for)
         _build(problems, f"protocol {name!r}", protocols, name, Protocol, {"name": name, **entry, "views": chosen})
     for name, entry in _tables(places, "sites", problems):
         _build(problems, f"site {name!r}", sites, name, Site, {"name": name, **entry})
@@ -77,7 +113,19 @@ def load_catalogue(folder: Path) -> Catalogue:
         problems.append(f"{folder} names no protocol or no site")
     if problems:
         raise SettingsError(problems, hint="see config/protocols.toml and config/sites.toml")
-    return Catalogue(protocols, sites)
+    return Catalogue(protocols, sites, views.get(MORE))
+
+
+def _check_view(view: View) -> Iterator[str]:
+    """A view's name goes into addresses and file names, and `more-…` is ours."""
+    if not _VIEW.fullmatch(view.id) or view.extra:
+        yield f"view {view.id!r}: a name is small letters, digits and hyphens, at most 40, and does not start with {MORE}-"
+    if view.frame not in FRAMES:
+        yield f"view {view.id!r}: frame must be one of {', '.join(FRAMES)}, not {view.frame!r}"
+
+
+def _numbered(more: View, number: int) -> View:
+    return replace(more, id=f"{MORE}-{number}", title=f"{more.title} {number}")
 
 
 def _read(path: Path, problems: list[str]) -> dict[str, Any]:

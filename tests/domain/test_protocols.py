@@ -3,11 +3,13 @@
 import re
 import shutil
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
-from capture.domain.protocols import Catalogue, Site, describe_site, load_catalogue
+from capture.domain.protocols import FRAMES, Catalogue, Site, View, describe_site, load_catalogue, missing, wanted
 from capture.errors import SettingsError
+from capture.sealing.contents import photo_part_name
 from capture.settings import ROOT
 
 CONFIG = ROOT / "config"
@@ -20,6 +22,7 @@ distance = "20 cm"
 light = "Daylight"
 do = ["Hold still."]
 dont = ["Do not zoom."]
+frame = "ring"
 """
 GOOD_PROTOCOL = """
 [protocols.one]
@@ -54,31 +57,121 @@ def problems_of(folder: Path) -> list[str]:
     return caught.value.problems
 
 
+def views_in(catalogue: Catalogue) -> list[View]:
+    """Every view that a patient may meet, each once."""
+    found = {view.id: view for name in catalogue.protocols for view in catalogue.views_of(name)}
+    return list(found.values())
+
+
 def test_the_protocols_of_the_product(catalogue: Catalogue) -> None:
-    """A lesion is asked for in three views, a rash in three others, in this order."""
+    """Each protocol asks for its views, in this order; a follow-up has none of its own."""
     asked = {name: [view.id for view in protocol.views] for name, protocol in catalogue.protocols.items()}
     assert asked == {
         "lesion": ["context", "close-up", "close-up-scale"],
         "rash": ["overall", "close-up", "other-side"],
+        "nail": ["nails", "nail", "nail-side"],
+        "scalp": ["scalp", "parting", "hairline"],
+        "mouth": ["mouth", "mouth-close"],
+        "wound": ["wound-place", "wound", "wound-scale"],
+        "follow-up": [],
     }
+    assert [name for name, protocol in catalogue.protocols.items() if protocol.follows] == ["follow-up"]
 
 
 def test_every_view_is_complete_and_drawn(catalogue: Catalogue) -> None:
-    """Each view has a title, a distance, a light, things to do and not to do, and a drawing that is there."""
-    for protocol in catalogue.protocols.values():
-        assert protocol.title
-        assert protocol.summary
-        for view in protocol.views:
-            assert view.title
-            assert view.short
-            assert view.distance
-            assert view.light
-            assert view.do
-            assert view.dont
-            drawing = ROOT / "static/img/views" / view.drawing
-            assert drawing.is_file(), view.drawing
-            assert b"<svg" in drawing.read_bytes()
-            assert re.fullmatch(r"[a-z-]{1,40}", view.id)  # it goes into addresses, file names and a column of 40
+    """Each view has a title, a distance, a light, things to do and not to do, a frame, and a drawing of its own."""
+    drawings: dict[str, str] = {}
+    for view in views_in(catalogue):
+        assert all((view.title, view.short, view.distance, view.light, view.do, view.dont))
+        assert view.frame in FRAMES
+        assert (ROOT / "static/img/views" / view.drawing).is_file(), view.drawing
+        assert re.fullmatch(r"[a-z0-9-]{1,40}", view.id)  # it goes into addresses, file names and a column of 40
+        drawings.setdefault(view.drawing, "more" if view.extra else view.id)
+    assert len(set(drawings.values())) == len(drawings) == len({view.id for view in views_in(catalogue) if not view.extra}) + 1
+    assert {path.name for path in (ROOT / "static/img/views").iterdir()} == set(drawings)
+
+
+@pytest.mark.parametrize(
+    "path", [*ROOT.glob("static/img/views/*"), *ROOT.glob("static/img/outlines/*")], ids=lambda path: path.name
+)
+def test_drawings_are_small_and_stand_alone(path: Path) -> None:
+    """Each drawing is a small SVG with a size, which runs nothing and fetches nothing."""
+    root = ElementTree.fromstring(path.read_bytes())
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert root.get("viewBox") == ("0 0 480 320" if path.parent.name == "views" else "0 0 300 400")
+    assert path.stat().st_size < 8_000
+    assert {one.tag.partition("}")[2] for one in root.iter()} <= {"svg", "g", "path", "rect", "circle", "clipPath"}
+    assert not [name for one in root.iter() for name in one.attrib if name.startswith("on") or "href" in name]
+
+
+def test_there_is_an_outline_for_every_frame() -> None:
+    """The live camera has an outline for each frame that a view may name, and no other lies about."""
+    assert {path.stem for path in (ROOT / "static/img/outlines").glob("*.svg")} == set(FRAMES)
+
+
+def test_texts_are_short_and_easy(catalogue: Catalogue) -> None:
+    """What a patient reads is short, at the level of 9 to 11 years (Flesch and Kincaid's grade 5), and never goes by redness."""
+    for view in views_in(catalogue):
+        texts = [view.short, view.distance, view.light, *view.do, *view.dont]
+        sentences = [words for text in texts for words in (re.findall(r"[\w’'-]+", part) for part in text.split(".")) if words]
+        assert len(view.title) <= 40
+        assert max(map(len, texts)) <= 120, view.id
+        assert max(map(len, sentences)) <= 20, view.id
+        words = [word for sentence in sentences for word in sentence]
+        grade = 0.39 * len(words) / len(sentences) + 11.8 * sum(map(syllables, words)) / len(words) - 15.59
+        assert grade < 5, f"{view.id}: {grade:.1f}"
+        assert not re.search(r"\bred(ness)?\b", " ".join(texts), re.IGNORECASE), view.id
+
+
+def syllables(word: str) -> int:
+    """About how many: the groups of vowels, without a silent e."""
+    return max(1, len(re.findall(r"[aeiouy]+", word.lower().removesuffix("e"))))
+
+
+def test_wounds_heads_and_mouths_are_asked_for_with_care(catalogue: Catalogue) -> None:
+    """A dressing comes off only if a nurse or doctor said so; scalp and mouth say who can help; the mouth needs a torch."""
+    first = {
+        name: " ".join([*protocol.views[0].do, protocol.views[0].light])
+        for name, protocol in catalogue.protocols.items()
+        if protocol.views
+    }
+    assert "dressing off only if your nurse or doctor has told you to" in first["wound"]
+    assert "Ask someone" in first["scalp"]
+    for view in catalogue.protocols["mouth"].views:
+        said = " ".join([*view.do, view.light])
+        assert "mirror" in said
+        assert "torch" in said
+        assert "Ask someone" in said
+
+
+def test_what_a_request_may_take(catalogue: Catalogue) -> None:
+    """After the views that are asked for come five that the patient may add, each with a name and a title of its own."""
+    views = catalogue.views_of("nail")
+    assert [view.id for view in views] == ["nails", "nail", "nail-side", "more-1", "more-2", "more-3", "more-4", "more-5"]
+    assert [view.extra for view in views] == [False] * 3 + [True] * 5
+    assert [view.title for view in views[3:]] == [f"Extra photo {number}" for number in range(1, 6)]
+    for number, view in enumerate(views, 1):
+        assert photo_part_name(number, view.id).endswith(f"-{view.id}.jpg.age")
+
+
+def test_a_catalogue_without_extra_photos(tmp_path: Path) -> None:
+    """Where nobody wrote guidance for extra photos, a request takes what was asked for and nothing else."""
+    loaded = load_catalogue(write(tmp_path, GOOD_VIEW + GOOD_PROTOCOL, GOOD_SITE))
+    assert [view.id for view in loaded.views_of("one")] == ["close-up"]
+
+
+def test_what_counts_and_what_is_missing(catalogue: Catalogue) -> None:
+    """A skipped view is not asked for again, but counts once it is here; an extra one counts only once it is here."""
+    views = catalogue.views_of("lesion")
+
+    def names(found: list[View]) -> list[str]:
+        return [view.id for view in found]
+
+    assert names(missing(views, set())) == ["context", "close-up", "close-up-scale"]
+    assert names(missing(views, {"close-up", "more-2"}, {"context": "reach"})) == ["close-up-scale"]
+    assert names(wanted(views, {"close-up", "more-2"}, {"context": "reach"})) == ["close-up", "close-up-scale", "more-2"]
+    assert names(wanted(views, {"context"}, {"context": "reach"})) == ["context", "close-up", "close-up-scale"]
+    assert missing(views, {"context"}, {"close-up", "close-up-scale"}) == []
 
 
 def test_every_site_has_a_code_of_its_own(catalogue: Catalogue) -> None:
@@ -122,8 +215,8 @@ def test_every_problem_is_named_at_once(tmp_path: Path) -> None:
     )
     found = "\n".join(problems_of(write(tmp_path, protocols, GOOD_SITE + "colour = 3\n")))
     assert "view 'close-up': title is missing" in found
-    assert "protocol 'lost' must list views that are there, not ['nowhere', 'neither']" in found
-    assert "protocol 'empty' must list views that are there, not None" in found
+    assert "protocol 'lost' must list views that are there, each once, not ['nowhere', 'neither']" in found
+    assert "protocol 'empty' must list views that are there, each once, not None" in found
     assert "protocol 'short': summary is missing" in found
     assert "site 'arm': colour is not known" in found
 
@@ -148,6 +241,11 @@ def test_tables_of_another_shape_are_problems(tmp_path: Path, entry: str) -> Non
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
+        ("[views.close-up]", "[views.Close_up]", "view 'Close_up': a name is small letters"),
+        ("[views.close-up]", "[views.more-1]", "does not start with more-"),
+        ("[views.close-up]", f"[views.{'a' * 41}]", "at most 40"),
+        ('frame = "ring"', 'frame = "square"', "frame must be one of ring, part, ruler, area, not 'square'"),
+        ('views = ["close-up"]', 'views = ["close-up", "close-up"]', "each once"),
         ('title = "Close-up"', "title = 7", "title"),
         ('do = ["Hold still."]', 'do = "Hold still."', "do"),
         ('dont = ["Do not zoom."]', "dont = [1]", "dont"),

@@ -1,0 +1,81 @@
+"""The photos of a request as the patient meets them: what there is, where each stands, what comes next.
+
+`g` holds the request's `views`, the ids of those that have `arrived`, how many photos were `taken` in all, and the `answers`.
+"""
+
+from typing import Any
+
+from flask import g, url_for
+
+from capture.domain.protocols import View, missing, wanted
+from capture.errors import NotFound
+from capture.web import services
+
+
+def find(view_id: str) -> View:
+    """A view that this request may take; NotFound for any other."""
+    for view in g.views:
+        if view.id == view_id:
+            found: View = view
+            return found
+    raise NotFound
+
+
+def tasks() -> dict[str, Any]:
+    """For the list and for the check page. A task's `state` is arrived, missing or cannot."""
+    shown = [view for view in g.views if view.id in g.arrived or not view.extra]
+    rows = [{"view": view, "state": _state(view), "done": view.id in g.arrived, "url": _url(view)} for view in shown]
+    left = _missing()
+    return {
+        "tasks": rows,
+        "done_count": len(g.arrived),
+        "total": len(wanted(g.views, g.arrived, g.answers.skipped)),
+        "can_send": bool(g.arrived),
+        "next_url": _url(left[0]) if left else None,
+        "more_url": _more_url(),
+        "check_url": url_for("patient.check"),
+        "follows": g.follows,
+    }
+
+
+def place_of(view: View) -> dict[str, int]:
+    """Which photo it is, of how many that were asked for; the number of one that is added is 0."""
+    asked = [one.id for one in g.views if not one.extra]
+    return {"number": 0 if view.extra else asked.index(view.id) + 1, "total": len(asked)}
+
+
+def after(view: View) -> str:
+    """The page of the next photo that is missing, those behind this one first; the check page when none is."""
+    order = list(g.views)
+    left = [order.index(one) for one in _missing() if one != view]
+    ahead = [place for place in left if place > order.index(view)]
+    return _url(order[(ahead or left)[0]]) if left else url_for("patient.check")
+
+
+def for_script() -> list[dict[str, Any]]:
+    """Every view for the page's script. It goes on to those that are asked for; the extra ones are there to be added."""
+    asked = {view.id for view in wanted(g.views, g.arrived, g.answers.skipped)}
+    return [
+        {"id": view.id, "url": _url(view), "arrived": view.id in g.arrived, "asked": view.id in asked, "extra": view.extra}
+        for view in g.views
+    ]
+
+
+def _missing() -> list[View]:
+    return missing(g.views, g.arrived, g.answers.skipped)
+
+
+def _more_url() -> str | None:
+    """Where to add a photo; None once there are as many as may be, those that are still asked for counted in."""
+    free = [view for view in g.views if view.extra and view.id not in g.arrived]
+    return _url(free[0]) if free and services().settings.max_photos - g.taken > len(_missing()) else None
+
+
+def _state(view: View) -> str:
+    if view.id in g.arrived:
+        return "arrived"
+    return "cannot" if view.id in g.answers.skipped else "missing"
+
+
+def _url(view: View) -> str:
+    return url_for("patient.photo", view_id=view.id)
