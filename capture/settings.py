@@ -18,7 +18,11 @@ from capture.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 SURFACES = ("patient", "staff", "both")
-_KINDS: dict[Any, str] = {int: "a whole number", str: "a text", bool: "true or false"}
+TRANSLATIONS = ROOT / "translations"
+SOURCE_LANGUAGE = "en"
+"""What every sentence is written in; it needs no catalogue."""
+Names = tuple[str, ...]
+_KINDS: dict[Any, str] = {int: "a whole number", str: "a text", bool: "true or false", Names: "a list of texts"}
 _HOST = re.compile(r"[a-z0-9.:-]+")
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 RANGES = {
@@ -30,6 +34,8 @@ RANGES = {
     "max_photo_bytes": (100_000, 104_857_600),
     "max_photos": (1, 100),
     "max_refusals": (1, 1_000),
+    "upload_memory": (1_000_000, 1 << 40),
+    "upload_minutes": (1, 720),
     "link_days": (1, 28),
 }
 
@@ -52,7 +58,10 @@ class Settings:
     max_photo_bytes: int
     max_photos: int
     max_refusals: int
+    upload_memory: int
+    upload_minutes: int
     link_days: int
+    languages: Names
     worker: bool
     security_contact: str
     demo: bool = False
@@ -87,6 +96,8 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         if text is not None:
             values[name] = _parse(text, kind)
     values.update(overrides)
+    if isinstance(values.get("languages"), list):  # as TOML has it
+        values["languages"] = tuple(values["languages"])
     var = values.get("var", "var")
     values["var"] = ROOT / str(var)
     if not isinstance(var, str | Path) or values["var"].resolve() == ROOT:
@@ -95,7 +106,7 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
     for name, kind in known.items():
         if name not in values:
             problems += [] if name == "demo" else [f"{name} is not set"]
-        elif type(values[name]) is not kind and name != "var":
+        elif not _is(values[name], kind) and name != "var":
             problems.append(f"{name} must be {_KINDS[kind]}, not {values[name]!r}")
     problems += _check(values)
     if problems:
@@ -124,7 +135,11 @@ def _parse(text: str, kind: Any) -> Any:
         return text.lower() in _YES
     if kind is int and text.isascii() and text.lstrip("-").isdigit():
         return int(text)
-    return text
+    return tuple(re.findall(r"[^\s,]+", text)) if kind is Names else text
+
+
+def _is(value: object, kind: Any) -> bool:
+    return isinstance(value, tuple) and all(type(item) is str for item in value) if kind is Names else type(value) is kind
 
 
 def _check(values: dict[str, Any]) -> list[str]:
@@ -143,10 +158,23 @@ def _check(values: dict[str, Any]) -> list[str]:
             problems.append("patient_origin is for surface staff; a process that serves patients has their address as its origin")
     if not str(values.get("security_contact", "")).startswith(("mailto:", "https://")):
         problems.append("security_contact must be a mailto: or https: address")
+    problems += _check_languages(values.get("languages"))
     upload, photo = values.get("max_upload_bytes"), values.get("max_photo_bytes")
     if type(upload) is int and type(photo) is int and photo > upload:
         problems.append(f"max_photo_bytes must not be above max_upload_bytes, {upload:,}")
+    if type(upload) is int and type(memory := values.get("upload_memory")) is int and upload > memory:
+        problems.append(f"upload_memory must not be below max_upload_bytes, {upload:,}")
     return problems + _check_database(str(values["database"]))
+
+
+def _check_languages(languages: Any) -> list[str]:
+    if not _is(languages, Names):  # was told already
+        return []
+    known = {SOURCE_LANGUAGE, *(path.parts[-3] for path in TRANSLATIONS.glob("*/LC_MESSAGES/messages.po"))}
+    problems = [f"languages has {name!r}, which is none of {', '.join(sorted(known))}" for name in languages if name not in known]
+    if SOURCE_LANGUAGE not in languages or len(set(languages)) < len(languages):
+        problems.append(f"languages must have {SOURCE_LANGUAGE!r} among them, and none twice")
+    return problems
 
 
 def _check_database(database: str) -> list[str]:

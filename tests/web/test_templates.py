@@ -18,9 +18,9 @@ from tests.conftest import Clock
 from tests.web.html import Visitor, check, parse
 
 TEMPLATES = sorted(str(path.relative_to(ROOT / "templates")) for path in (ROOT / "templates").rglob("*.jinja"))
-PARTS = {"base.jinja", "staff/layout.jinja", "patient/clear.jinja", "patient/script.jinja", "patient/unclear.jinja"}
+PARTS = {"base.jinja", "phone.jinja", "staff/layout.jinja", "patient/clear.jinja", "patient/script.jinja", "patient/unclear.jinja"}
 NOW = datetime(2026, 7, 22, 15, 5, tzinfo=UTC)
-VIEW = View("close-up", "Close-up", "Short.", "close-up.svg", "20 cm", "Light.", ("Do.",), ("Do not.",))
+VIEW = View("close-up", "Close-up", "Short.", "close-up.svg", "20 cm", "Light.", ("Do.",), ("Do not.",), "ring")
 ROW: dict[str, Any] = {
     "id": "0" * 32,
     "label": "A",
@@ -139,13 +139,15 @@ def test_hints(app: Flask) -> None:
 )
 def test_times(app: Flask, when: datetime, words: str) -> None:
     """Times are written as clocks go in the UK, summer and winter."""
-    assert app.jinja_env.filters["datetime"](when) == words
+    with app.test_request_context():
+        assert app.jinja_env.filters["datetime"](when) == words
 
 
 @pytest.mark.parametrize(("size", "words"), [(10, "1 kB"), (99_499, "99 kB"), (3_400_000, "3.4 MB"), (31_457_280, "31.5 MB")])
 def test_sizes(app: Flask, size: int, words: str) -> None:
     """Sizes are written in the unit that people know."""
-    assert app.jinja_env.filters["filesize"](size) == words
+    with app.test_request_context():
+        assert app.jinja_env.filters["filesize"](size) == words
 
 
 def test_front_page(app: Flask) -> None:
@@ -180,7 +182,7 @@ def test_the_demo_is_shown_to_this_machine_alone(app: Flask, services: Services)
     assert tour.password in client.get("/", base_url=origin, environ_base={"REMOTE_ADDR": "::1"}).text
 
 
-GOOD = '<!DOCTYPE html><html lang="en"><head><title>T</title></head><body><main><h1>H</h1>{}</main></body></html>'
+GOOD = '<!DOCTYPE html><html lang="en" dir="ltr"><head><title>T</title></head><body><main><h1>H</h1>{}</main></body></html>'
 TOKEN = '<input type="hidden" name="csrf_token" value="x">'
 
 
