@@ -41,7 +41,7 @@ def test_journey_without_script(services: Services, visitor: Visitor, asked: ARe
     assert page.heading == "Before you take photos"
     page = agree_to_all(visitor, page)
     assert page.heading == "Your photos"
-    page = visitor.get(page.link("Start"))
+    page = visitor.get(page.link("Take the first photo"))
     for number, view in enumerate(VIEWS, 1):
         assert f"Photo {number} of 3" in page.heading
         page = visitor.send_photo(page, photo_bytes(view))
@@ -241,11 +241,11 @@ def test_list_says_what_is_missing(agreed: Visitor, services: Services, asked: A
     take_photo(services, asked, "context")
     page = agreed.get("/photos")
     assert "You have taken 1 of 3 photos" in page.text
-    assert page.link("Next photo") == "/photos/close-up"
+    assert page.link("Take the next photo") == "/photos/close-up"
     for view in VIEWS[1:]:
         take_photo(services, asked, view)
     page = agreed.get("/photos")
-    assert "You have taken all 3 photos" in page.text
+    assert "You have taken all your photos" in page.text
     assert page.link("Check and send") == "/check"
 
 
