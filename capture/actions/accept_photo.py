@@ -34,8 +34,12 @@ class Accepted:
     preview: bytes
 
 
-def accept_photo(services: Services, request_id: str, view: str, photo_id: str, untrusted_bytes: bytes | bytearray) -> Accepted:
+def accept_photo(
+    services: Services, request_id: str, view: str, photo_id: str, untrusted_bytes: bytes | bytearray, *, preview: bool = False
+) -> Accepted:
     """Take a photo for a view; the same again under its `photo_id` changes nothing and gives the same answer (SECURITY 12).
+
+    `preview` says whether a small one is wanted, to show it back.
 
     Raises PhotoRefused, TooMany, Conflict, LinkExpired, NotFound (no such view), Unavailable.
     """
@@ -49,7 +53,7 @@ def accept_photo(services: Services, request_id: str, view: str, photo_id: str, 
         _check_quota(services, db, request)
         known = {photo.id for photo in photos.current_photos(db, request_id)}
         recipients = [Recipient.parse(row.recipient) for row in practices.current_recipients(db, request.practice_id)]
-    clean = _clean(services, request_id, untrusted_bytes)
+    clean = _clean(services, request_id, untrusted_bytes, preview=preview)
     sealed = seal(clean.jpeg, recipients)
     photo = Photo(
         id=photo_id,
@@ -107,9 +111,9 @@ def _check_quota(services: Services, db: Session, request: Request) -> None:
         raise TooMany("Too many files could not be used. Call the practice for a new link.")
 
 
-def _clean(services: Services, request_id: str, untrusted_bytes: bytes | bytearray) -> CleanPhoto:
+def _clean(services: Services, request_id: str, untrusted_bytes: bytes | bytearray, *, preview: bool) -> CleanPhoto:
     try:
-        return services.cleaner.clean(untrusted_bytes, Preset(max_bytes=services.settings.max_photo_bytes))
+        return services.cleaner.clean(untrusted_bytes, Preset(max_bytes=services.settings.max_photo_bytes), preview=preview)
     except PhotoRefused as error:
         if error.code == "not-clean":
             logger.error("the checker found more than a picture in a cleaned photo: %s", error.__cause__ or error.code)

@@ -11,7 +11,7 @@ from PIL import Image
 from PIL.ImageCms import ImageCmsProfile, createProfile
 
 from capture.errors import PhotoRefused
-from capture.photos import colour, containers, jpeg, planes, turbo
+from capture.photos import colour, containers, jpeg, planes, turbo, twelve
 from capture.photos.decode import decode
 from capture.photos.found import Found
 from capture.photos.heif import heif
@@ -29,7 +29,7 @@ _TOO_MANY_BYTES = "it had more bytes than the preset"
 
 @dataclass
 class Made:
-    """The clean JPEG, its upright size in pixels, its colour space, why it is not lossless, and itself at about 1:8."""
+    """The clean JPEG, its upright size in pixels, its colour space, why it is not lossless, and its luma at about 1:8."""
 
     jpeg: bytes
     size: tuple[int, int]
@@ -38,10 +38,15 @@ class Made:
     small: Image.Image | None = None
 
 
-def clean(untrusted_bytes: bytes | bytearray | memoryview, preset: Preset, *, hashes: bool = True) -> CleanPhoto:
-    """Clean one photo within `preset`. Raises PhotoRefused and nothing else. `hashes` may be left to the caller."""
+def clean(
+    untrusted_bytes: bytes | bytearray | memoryview, preset: Preset, *, hashes: bool = True, preview: bool = True
+) -> CleanPhoto:
+    """Clean one photo within `preset`. Raises PhotoRefused and nothing else.
+
+    `hashes` may be left to the caller; `preview` is only made for who shows it.
+    """
     try:
-        return _clean(bytes(untrusted_bytes), preset, hashes=hashes)
+        return _clean(bytes(untrusted_bytes), preset, hashes=hashes, preview=preview)
     except PhotoRefused:
         raise
     except MemoryError:
@@ -50,16 +55,16 @@ def clean(untrusted_bytes: bytes | bytearray | memoryview, preset: Preset, *, ha
         raise refused("damaged") from error
 
 
-def _clean(data: bytes, preset: Preset, *, hashes: bool) -> CleanPhoto:
+def _clean(data: bytes, preset: Preset, *, hashes: bool, preview: bool) -> CleanPhoto:
     kind = sniff(data)
     if len(data) > MAX_BYTES:
         raise refused("too-many-bytes")
     found, made = _jpeg(data, preset) if kind == "jpeg" else _other(kind, data, preset)
-    small = made.small or _small(made)
     width, height = made.size
+    small = made.small or _small(made)
     return CleanPhoto(
         jpeg=made.jpeg,
-        preview=_preview(small, made.space),
+        preview=_preview(_small(made) if made.small else small, made.space) if preview else b"",
         report=Report(
             kind=kind,
             width=width,
@@ -81,6 +86,9 @@ def _jpeg(data: bytes, preset: Preset) -> tuple[Found, Made]:
     """Re-coded from its coefficients where that is exact and fits; else decoded and encoded once."""
     found, header = jpeg.look(data)
     library = turbo.load()
+    if header.precision == 12:
+        found.picture = twelve.checked(library, header, found.picture)
+        return found, _encoded("jpeg12", found, preset, "it had 12 bits a sample")
     if library is None:
         return found, _encoded("jpeg", found, preset, "libturbojpeg is not installed")
     space = _space(found, header)
@@ -123,11 +131,12 @@ def _inexact(header: jpeg.Header, found: Found, preset: Preset) -> str:
 
 def _recoded(library: turbo.TurboJpeg, found: Found, header: jpeg.Header, space: str) -> Made:
     """Lossless: the source's own coefficients, upright."""
-    size, turned = (header.width, header.height), found.orientation >= 5
-    is_large = max(size) >= 8 * SMALL_SIDE
-    encoded, averages = turbo.strictly(lambda data: library.recode(data, found.orientation, wants_averages=is_large), found.picture)
-    size = size[::-1] if turned else size
-    small = planes.averaged(header, averages, size, turned=turned) if is_large else None
+    size = (header.width, header.height)
+    if found.orientation >= 5:
+        size = size[::-1]
+    blocks = (-(-size[0] // 8), -(-size[1] // 8)) if max(size) >= 8 * SMALL_SIDE else None
+    encoded, averages = turbo.strictly(lambda data: library.recode(data, found.orientation, blocks), found.picture)
+    small = None if averages is None else planes.averaged(header, averages)
     profile = colour.DISPLAY_P3 if space == "display-p3" else b""
     return Made(jpeg.finish(encoded, profile), size, space, "", small)
 

@@ -1,15 +1,15 @@
 """Untrusted pictures decoded by Pillow: the one place where a decoder is chosen, and only the one that was sniffed."""
 
 import io
-import random
 import warnings
-from collections.abc import Iterator
 
+import numpy as np
 import pillow_heif
-from PIL import AvifImagePlugin, Image, ImageFile, ImageMath
+from PIL import AvifImagePlugin, Image, ImageFile
 
-from capture.photos import colour, exif
+from capture.photos import colour, exif, twelve
 from capture.photos.containers import MAX_PIXELS
+from capture.photos.depth import dithered, tops
 from capture.photos.found import Found, check_pixels
 
 _FORMATS = {"jpeg": "JPEG", "png": "PNG", "webp": "WEBP", "heic": "HEIF", "avif": "AVIF"}
@@ -24,11 +24,10 @@ _UPRIGHT = {
 }
 
 _LOW_BYTES = {  # by the raw mode that keeps the high bytes: the one that keeps the low ones, and where they end up
-    "RGB;16B": ("RGB;16L", (0, 1, 2)),
-    "RGBA;16B": ("RGBA;16L", (0, 1, 2)),
-    "LA;16B": ("RGBA", (1, 1, 1)),  # grey and alpha, two bytes each, seen as four samples
+    "RGB;16B": ("RGB;16L", [0, 1, 2]),
+    "RGBA;16B": ("RGBA;16L", [0, 1, 2, 3]),
+    "LA;16B": ("RGBA", [1, 1, 1, 3]),  # grey and alpha, two bytes each, seen as four samples
 }
-_STRIP = 128
 
 AvifImagePlugin.DEFAULT_MAX_THREADS = 1
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False, decode_threads=1)
@@ -52,6 +51,17 @@ def decode(kind: str, found: Found, most: int = MAX_PIXELS) -> tuple[Image.Image
 
     A JPEG of more than `most` pixels is scaled by its decoder.
     """
+    plain = twelve.decode(found.picture) if kind == "jpeg12" else _decoded(kind, found, most)
+    space = colour.recognise(found.profile) if found.profile and plain.mode == "RGB" else "srgb"
+    if found.profile and (space is None or plain.mode != "RGB"):
+        plain, space = colour.to_srgb(plain, found.profile), "srgb"
+    elif plain.mode == "CMYK":
+        plain = plain.convert("RGB")
+    return upright(plain, 1 if kind == "heic" else found.orientation), space or "srgb"
+
+
+def _decoded(kind: str, found: Found, most: int) -> Image.Image:
+    """The picture as its decoder gives it, as L, RGB or CMYK."""
     im = opened(kind, found.picture)
     if kind == "jpeg":
         if found.width * found.height > most:
@@ -62,15 +72,12 @@ def decode(kind: str, found: Found, most: int = MAX_PIXELS) -> tuple[Image.Image
         _items(kind, found, im)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        bits = im.info.get("bit_depth", 8)
+        if kind == "heic" and bits > 8 and im.mode in {"RGB", "RGBA"}:
+            return _plain(_deep_heif(found.picture, bits))
         is_deep = kind == "png" and im.tile and im.tile[0].args in _LOW_BYTES
         im.load()
-        plain = _plain(_deepened(im, found.picture) if is_deep else im)
-    space = colour.recognise(found.profile) if found.profile and plain.mode == "RGB" else "srgb"
-    if found.profile and (space is None or plain.mode != "RGB"):
-        plain, space = colour.to_srgb(plain, found.profile), "srgb"
-    elif plain.mode == "CMYK":
-        plain = plain.convert("RGB")
-    return upright(plain, 1 if kind == "heic" else found.orientation), space or "srgb"
+        return _plain(_deep_png(im, found.picture) if is_deep else im)
 
 
 def _items(kind: str, found: Found, im: Image.Image) -> None:
@@ -86,7 +93,8 @@ def _plain(im: Image.Image) -> Image.Image:
     if im.mode in {"L", "RGB", "CMYK"} and "transparency" not in im.info:
         return im
     if im.mode.startswith("I"):
-        return _dithered(im)
+        strips = (np.asarray(im.crop((0, top, im.width, bottom))) for top, bottom in tops(im.height))
+        return dithered(strips, "L", im.size, 0xFFFF)
     if im.mode in {"1", "YCbCr", "RGBX", "LAB", "HSV", "F"}:
         return im.convert("L" if im.mode in {"1", "F"} else "RGB")
     if "transparency" in im.info or im.mode in {"RGBA", "LA", "PA", "RGBa", "La"}:
@@ -97,45 +105,24 @@ def _plain(im: Image.Image) -> Image.Image:
     return im.convert("RGB")
 
 
-def _deepened(im: ImageFile.ImageFile, data: bytes) -> Image.Image:
-    """A PNG of 16 bits a sample, of which Pillow has kept the high bytes: decoded again for the low ones, and dithered."""
+def _deep_png(im: ImageFile.ImageFile, data: bytes) -> Image.Image:
+    """A PNG of 16 bits a sample, of which Pillow has kept the high bytes: decoded again for the low ones."""
     with_low = opened("png", data)
     (tile,) = with_low.tile
     raw_mode, bands = _LOW_BYTES[str(tile.args)]
     with_low.tile = [tile._replace(args=raw_mode)]
     with_low.load()
-    for box, noise in _strips(im.size):
-        high, low = im.crop(box), with_low.crop(box).split()
-        parts = [
-            _rounded(ImageMath.lambda_eval(lambda args: args["high"] * 256 + args["low"], high=part, low=low[band]), noise)
-            for part, band in zip(high.split(), bands, strict=False)
-        ]
-        im.paste(Image.merge(im.mode, [*parts, *high.split()[3:]]), box)
-    return im
+
+    def strip(top: int, bottom: int) -> np.ndarray:
+        high, low = (np.asarray(part.crop((0, top, im.width, bottom))) for part in (im, with_low))
+        return np.asarray(high * np.uint16(256) + low[..., bands])
+
+    return dithered((strip(*rows) for rows in tops(im.height)), im.mode, im.size, 0xFFFF)
 
 
-def _dithered(im: Image.Image) -> Image.Image:
-    """16-bit grey as 8-bit."""
-    grey = Image.new("L", im.size)
-    for box, noise in _strips(im.size):
-        grey.paste(_rounded(im.crop(box).convert("I"), noise), box)
-    return grey
-
-
-def _strips(size: tuple[int, int]) -> Iterator[tuple[tuple[int, int, int, int], Image.Image]]:
-    """Boxes that cover a picture, so that little of it is held at 32 bits, each with even noise from 0 to 255."""
-    width, height = size
-    noise = Image.frombytes("L", (width, _STRIP), random.randbytes(width * _STRIP)).convert("I")  # noqa: S311 — no secret
-    for top in range(0, height, _STRIP):
-        bottom = min(top + _STRIP, height)
-        yield (0, top, width, bottom), noise.crop((0, 0, width, bottom - top))
-
-
-def _rounded(samples: Image.Image, noise: Image.Image) -> Image.Image:
-    """0 to 65535 as 0 to 255: each is rounded up with the chance of what is cut off, so that slopes stay smooth."""
-    rounded: Image.Image = ImageMath.lambda_eval(
-        lambda args: args["convert"](args["min"]((args["samples"] + args["noise"]) / 257, args["samples"] * 0 + 255), "L"),
-        samples=samples,
-        noise=noise,
-    )
-    return rounded
+def _deep_heif(data: bytes, bits: int) -> Image.Image:
+    """A HEIC of 10 or 12 bits a sample, in colour."""
+    samples = np.asarray(pillow_heif.open_heif(io.BytesIO(data), convert_hdr_to_8bit=False, hdr_to_16bit=False))
+    height, width, channels = samples.shape
+    strips = (samples[top:bottom] for top, bottom in tops(height))
+    return dithered(strips, "RGBA" if channels == 4 else "RGB", (width, height), 2**bits - 1)

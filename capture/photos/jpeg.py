@@ -3,9 +3,10 @@
 Source: ITU-T T.81 annex B (markers), ECMA TR/98 (JFIF), ICC.1:2022 annex B.4 (profiles in APP2).
 """
 
-import re
 import struct
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from capture.photos import exif
 from capture.photos.colour import check_size
@@ -23,8 +24,9 @@ SOI, EOI, SOS, DQT, DHT, DAC, DRI, COM, APP0, APP1, APP2, APP13, APP14 = (
 )
 _FRAMES = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}  # sequential and progressive, by Huffman or arithmetic code
 _RARE = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF, 0xDC, 0xDE, 0xDF}  # lossless, hierarchical, DNL
-# In entropy-coded data FF is followed by 00, a restart marker or a fill byte; anything else ends it.
-_END_OF_SCAN = re.compile(rb"\xff[^\x00\xff\xd0-\xd7]")
+# In entropy-coded data FF is followed by 00, a restart marker or a fill byte; anything else ends it (T.81 B.1.1.5).
+_ENDS_SCAN = np.array([byte not in {0, 0xFF, *range(0xD0, 0xD8)} for byte in range(256)])
+_STRETCH = 1 << 17  # bytes that are looked at together
 
 JFIF = b"\xff\xe0\x00\x10JFIF\x00\x01\x01\x00\x00\x01\x00\x01\x00\x00"  # version 1.1, square pixels, no thumbnail
 _ICC = b"ICC_PROFILE\0"
@@ -35,7 +37,7 @@ class Header:
     """What the walk found. `sampling` is the (horizontal, vertical) factor of each component; offsets are in bytes.
 
     `kept` are the ranges that make the picture: tables, frame, scans. `end` is the offset after EOI. `averages` is the
-    quantiser of the DC coefficient by table, `tables` the table of each component.
+    quantiser of the DC coefficient by table, `tables` the table of each component. `precision` is 8 or 12 bits a sample.
     """
 
     width: int = 0
@@ -51,6 +53,7 @@ class Header:
     end: int = 0
     averages: dict[int, int] = field(default_factory=dict)
     tables: bytes = b""
+    precision: int = 8
 
     @property
     def luma(self) -> tuple[int, ...] | None:
@@ -128,13 +131,21 @@ def _segment(header: Header, data: bytes, marker: int, at: int, end: int) -> int
         header.scans += 1
         if header.scans > MAX_SCANS:
             raise refused("too-complex")
-        found = _END_OF_SCAN.search(data, end)
-        if not found:
-            raise refused("truncated")
-        end = found.start()
+        end = _end_of_scan(data, end)
     if marker in {DQT, DHT, DAC, DRI, SOS} or marker in _FRAMES:
         header.kept.append((at, end))
     return end
+
+
+def _end_of_scan(data: bytes, start: int) -> int:
+    """Where the marker after the entropy-coded data stands that begins at `start`."""
+    for at in range(start, len(data), _STRETCH):
+        stretch = np.frombuffer(data, np.uint8, min(_STRETCH + 1, len(data) - at), at)
+        marks = np.flatnonzero((stretch[:-1] == 0xFF) & (stretch[1:] != 0))
+        ends = marks[_ENDS_SCAN[stretch[marks + 1]]]
+        if len(ends):
+            return at + int(ends[0])
+    raise refused("truncated")
 
 
 def _frame(header: Header, marker: int, body: bytes) -> None:
@@ -144,13 +155,13 @@ def _frame(header: Header, marker: int, body: bytes) -> None:
     if len(body) != 6 + 3 * count or not width or not height:
         raise refused("damaged")
     sampling = tuple((body[7 + 3 * n] >> 4, body[7 + 3 * n] & 15) for n in range(count))
-    if precision != 8 or count not in {1, 3, 4}:
+    if count not in {1, 3, 4} or not (precision == 8 or (precision == 12 and marker != 0xC0)):
         raise refused("jpeg-kind")
     if not all(1 <= factor <= 4 for pair in sampling for factor in pair):
         raise refused("damaged")
     check_pixels(width, height, MAX_PIXELS)
     header.width, header.height, header.frame, header.sampling = width, height, marker, sampling
-    header.ids, header.tables = body[6::3], body[8::3]
+    header.ids, header.tables, header.precision = body[6::3], body[8::3], precision
 
 
 def _quantisers(header: Header, body: bytes) -> None:
@@ -222,7 +233,9 @@ def segment(marker: int, body: bytes) -> bytes:
 
 def finish(encoded: bytes, profile: bytes) -> bytes:
     """An encoder's output with our own JFIF segment in place of its own, and `profile` (one chunk) after it."""
-    if encoded[:11] != b"\xff\xd8" + JFIF[:9] or encoded[2:6] != JFIF[:4]:
+    if encoded[:20] == b"\xff\xd8" + JFIF and not profile:
+        return encoded
+    if encoded[:11] != b"\xff\xd8" + JFIF[:9]:
         raise refused("not-clean")
     icc = segment(APP2, _ICC + b"\1\1" + profile) if profile else b""
     return b"".join([b"\xff\xd8", JFIF, icc, memoryview(encoded)[20:]])

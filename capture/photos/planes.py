@@ -3,12 +3,14 @@
 import math
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from capture.photos.decode import upright
 from capture.photos.jpeg import Header
 from capture.photos.refusals import refused
-from capture.photos.turbo import Averages, Plane, TurboJpeg, strictly
+from capture.photos.turbo import Plane, TurboJpeg, strictly
 
 ROOM = 300 << 20  # bytes for one photo's coefficients or planes, so that 48 megapixels stay under 350 MB in all
 PROGRESSIVE = {0xC2, 0xCA}
@@ -78,27 +80,12 @@ def decoded(library: TurboJpeg, header: Header, picture: bytes, orientation: int
     return PlaneRaster(library, planes, size, luma).upright(orientation)
 
 
-def averaged(header: Header, averages: list[Averages], size: tuple[int, int], *, turned: bool) -> Image.Image | None:
-    """The picture at 1:8 from its block averages, if they are there.
-
-    `size` is the whole's, upright; `turned` says that width and height were exchanged. The DC coefficient is eight times
-    the mean of its block, less 128 (T.81 A.3.3).
-    """
-    width, height = -(-size[0] // 8), -(-size[1] // 8)
-    shrink_x, shrink_y = header.sampling[0][::-1] if turned else header.sampling[0]
-    planes = []
-    for number, (pairs, across) in enumerate(averages[: len(header.sampling)]):
-        if not across:
-            return None
-        scale = header.averages.get(header.tables[number], 1) / 8
-        down = len(pairs) // 4 // across
-        both = Image.frombytes("I", (2 * across, down), pairs, "raw", "I;16NS")
-        dc = both.transform((across, down), Image.Transform.AFFINE, (2, 0, -0.5, 0, 1, 0), Image.Resampling.NEAREST)
-        plane = dc.point(lambda value, scale=scale: value * scale + 128.5).convert("L")
-        if number and (shrink_x, shrink_y) != (1, 1):  # doubled, so that an encoder that halves them finds them as they were
-            plane = plane.resize((plane.width * shrink_x, plane.height * shrink_y), Image.Resampling.NEAREST)
-        planes.append(plane.crop((0, 0, width, height)))
-    return Image.merge("YCbCr", planes) if len(planes) == 3 else planes[0]
+def averaged(header: Header, averages: NDArray[np.int16]) -> Image.Image:
+    """Luma at 1:8 from its block averages: a DC coefficient is eight times the mean of its block, less 128 (T.81 A.3.3)."""
+    luma = averages.astype(np.float32)
+    luma *= header.averages.get(header.tables[0], 1) / 8
+    luma += 128.5
+    return Image.fromarray(np.clip(luma, 0, 255, out=luma).astype(np.uint8))
 
 
 def _taken(size: tuple[int, int], luma: tuple[int, ...], orientation: int) -> int:

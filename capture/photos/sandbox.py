@@ -28,7 +28,8 @@ from capture.photos.report import CleanPhoto, Preset, Report
 
 _LENGTHS = struct.Struct(">IQ")
 _MAX_HEADER, _MAX_BODY = 1 << 20, 1 << 28
-ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}  # all that the child has; large pages save a few per cent of time
+# All that the child has. Large pages save a few per cent of time; numpy's algebra, which is not used, would start threads.
+ENVIRONMENT = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1", "OPENBLAS_NUM_THREADS": "1"}
 _NO_PHOTO = 3  # the child's exit code when the pipe was closed before a photo came
 
 
@@ -46,7 +47,9 @@ class Cleaner:
             self._idle.put(_Worker(memory, seconds))
         self._workers = workers
 
-    def clean(self, untrusted_bytes: bytes | bytearray | memoryview, preset: Preset | None = None) -> CleanPhoto:
+    def clean(
+        self, untrusted_bytes: bytes | bytearray | memoryview, preset: Preset | None = None, *, preview: bool = False
+    ) -> CleanPhoto:
         """Clean one photo. Raises PhotoRefused (code and sentence for a patient), or Unavailable when all stay busy."""
         if self._closed:
             raise Unavailable
@@ -55,7 +58,7 @@ class Cleaner:
         except queue.Empty:
             raise Unavailable from None
         try:
-            return worker.clean(untrusted_bytes, preset or Preset())
+            return worker.clean(untrusted_bytes, preset or Preset(), preview=preview)
         finally:
             self._idle.put(worker)
 
@@ -73,13 +76,13 @@ class _Worker:
         self._memory, self._seconds = memory, seconds
         self._process: subprocess.Popen[bytes] | None = None
 
-    def clean(self, untrusted_bytes: bytes | bytearray | memoryview, preset: Preset) -> CleanPhoto:
+    def clean(self, untrusted_bytes: bytes | bytearray | memoryview, preset: Preset, *, preview: bool) -> CleanPhoto:
         process = self._started()
         late = threading.Event()
         clock = threading.Timer(self._seconds, self._kill, (process, late))
         clock.start()
         try:
-            _send(cast("IO[bytes]", process.stdin), asdict(preset), untrusted_bytes)
+            _send(cast("IO[bytes]", process.stdin), {"preset": asdict(preset), "preview": preview}, untrusted_bytes)
             header, body = _receive(cast("IO[bytes]", process.stdout))
         except (OSError, EOFError, ValueError):  # the child died, and its zygote after it
             self.stop()
@@ -133,7 +136,8 @@ def _believed(header: dict[str, Any], body: bytes, preset: Preset, untrusted_byt
         report = Report.from_json(header["report"])
         jpeg, preview = body[: header["jpeg"]], body[header["jpeg"] :]
         verified = verify(jpeg, preset)
-        verify(preview, Preset(max_side=640))
+        if preview:
+            verify(preview, Preset(max_side=640))
         told = (verified.width, verified.height, "display-p3" if verified.has_profile else "srgb")
         if told != (report.width, report.height, report.colour):
             raise refused("not-clean")
@@ -193,7 +197,7 @@ def _child(memory: int, seconds: float) -> int:
     except EOFError:
         return _NO_PHOTO
     try:
-        photo = clean(untrusted_bytes, Preset(**header), hashes=False)
+        photo = clean(untrusted_bytes, Preset(**header["preset"]), hashes=False, preview=header["preview"])
     except PhotoRefused as error:
         _send(sys.stdout.buffer, {"refused": error.code})
     else:

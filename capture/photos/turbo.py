@@ -9,10 +9,11 @@ import ctypes
 import functools
 import re
 from collections.abc import Callable, Iterator
-from ctypes import POINTER, byref, c_char, c_char_p, c_int, c_ulong, c_void_p
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from ctypes import POINTER, byref, c_char, c_char_p, c_int, c_int16, c_ulong, c_void_p
+from typing import ClassVar, TypeVar
 
-from PIL import Image
+import numpy as np
+from numpy.typing import NDArray
 
 from capture.photos.refusals import refused
 
@@ -37,7 +38,9 @@ class _Region(ctypes.Structure):
     _fields_: ClassVar = [("x", c_int), ("y", c_int), ("w", c_int), ("h", c_int)]
 
 
-_Filter = ctypes.CFUNCTYPE(c_int, c_void_p, _Region, _Region, c_int, c_int, c_void_p)
+# Called for each row of blocks, the first component's first. It is given more arguments (regions, component) but may leave them
+# unread by the System V and Arm calling conventions; turning them into Python's numbers would cost more than all that is done here.
+_Filter = ctypes.CFUNCTYPE(c_int, c_void_p)
 
 
 class _Transform(ctypes.Structure):
@@ -55,17 +58,6 @@ class Plane:
 
     def __init__(self, samples: bytes | bytearray, width: int, height: int) -> None:
         self.samples, self.width, self.height = samples, width, height
-
-
-class Averages(NamedTuple):
-    """The first two coefficients of each of one component's blocks, as native 16-bit integers; the first is the DC coefficient,
-    not yet multiplied by its quantiser.
-
-    `across` blocks a row, of which the last may lie outside the picture. Empty where they could not be had.
-    """
-
-    pairs: bytes
-    across: int
 
 
 class TurboJpeg:
@@ -91,22 +83,24 @@ class TurboJpeg:
             function = getattr(library, name)
             function.restype, function.argtypes = result, arguments
 
-    def recode(self, data: bytes, orientation: int, *, wants_averages: bool) -> tuple[bytes, list[Averages]]:
-        """`data` upright with its own coefficients, and if asked each component's block averages.
+    def recode(
+        self, data: bytes, orientation: int, blocks: tuple[int, int] | None = None
+    ) -> tuple[bytes, NDArray[np.int16] | None]:
+        """`data` upright with its own coefficients; and the DC coefficient of each of the first component's blocks, rows first.
 
-        Raises PhotoRefused "damaged" for anything the decoder warns of.
+        `blocks` is how many of these the upright picture has across and down. Not yet multiplied by their quantiser; None
+        if not asked for or not to be had. Raises PhotoRefused "damaged" for anything the decoder warns of.
         """
-        starts: list[list[int]] = [[], [], []]
-        averages = [Averages(b"", 0)] * 3
+        starts: list[int] = []
+        averages: list[NDArray[np.int16]] = []
 
-        def keep(coefficients: int, row: Any, plane: Any, component: int, _transform: int, _own: int) -> int:
-            if row.y < plane.h:
-                starts[component].append(coefficients)
-                if row.y + 8 >= plane.h:
-                    averages[component] = _averages(starts[component], row.w // 8)
+        def keep(row: int) -> int:
+            starts.append(row)
+            if blocks and len(starts) == blocks[1]:
+                averages.extend(_averages(starts, blocks[0]))
             return 0
 
-        filters = _Filter(keep) if wants_averages else _Filter()
+        filters = _Filter(keep) if blocks else _Filter()
         transform = _Transform(op=_UNDO[orientation], options=_PERFECT | _COPY_NONE, filter=filters)
         size = c_ulong(len(data) + len(data) // 8)
         buffer = c_void_p(self._library.tjAlloc(size.value))
@@ -116,7 +110,7 @@ class TurboJpeg:
                     handle, data, len(data), 1, byref(buffer), byref(size), byref(transform), _STRICT
                 )
                 self._check(handle, failed)
-            return ctypes.string_at(buffer.value or 0, size.value), averages
+            return ctypes.string_at(buffer.value or 0, size.value), averages[0] if averages else None
         finally:
             self._library.tjFree(buffer)
 
@@ -202,19 +196,13 @@ def strictly(act: Callable[[bytes], Result], data: bytes) -> Result:
     raise refused("damaged")
 
 
-def _averages(starts: list[int], width: int) -> Averages:
-    """The first four of every 128 bytes, of rows of blocks that follow each other in memory at one distance.
-
-    Pillow does the striding: to it a row of coefficients is a row of pixels of four bytes, of which it keeps every 32nd.
-    """
-    distance = starts[1] - starts[0] if len(starts) > 1 else 128 * width
-    if distance < 128 * width or starts != list(range(starts[0], starts[0] + distance * len(starts), distance)):
-        return Averages(b"", 0)
-    across, down = distance // 128, len(starts)
-    coefficients = (c_char * (distance * down)).from_address(starts[0])
-    pixels = Image.frombuffer("RGBX", (32 * across, down), coefficients, "raw", "RGBX", 0, 1)  # type: ignore[arg-type]
-    firsts = pixels.transform((across, down), Image.Transform.AFFINE, (32, 0, -15.5, 0, 1, 0), Image.Resampling.NEAREST)
-    return Averages(firsts.tobytes(), across)
+def _averages(starts: list[int], across: int) -> list[NDArray[np.int16]]:
+    """The first of every 64 coefficients, of rows of blocks that follow each other in memory at one distance; else none."""
+    distance = starts[1] - starts[0] if len(starts) > 1 else 128 * across
+    if distance < 128 * across or starts != list(range(starts[0], starts[0] + distance * len(starts), distance)):
+        return []
+    coefficients = np.ctypeslib.as_array((c_int16 * (distance // 2 * len(starts))).from_address(starts[0]))
+    return [coefficients.reshape(len(starts), distance // 2)[:, : 64 * across : 64].copy()]
 
 
 def _pointers(planes: list[Plane]) -> tuple[ctypes.Array[c_void_p], ctypes.Array[c_int]]:

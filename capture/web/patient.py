@@ -2,27 +2,27 @@
 
 import base64
 import secrets
-from typing import Any
 
-from flask import Blueprint, Response, g, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, jsonify, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from capture.actions import accept_photo, open_link, submit
 from capture.domain.protocols import View
-from capture.domain.requests import DONE, State
-from capture.errors import CaptureError, GuessingLimited, LinkClosed, NotFound, PhotoRefused
-from capture.web import consent, journey, services, uploads
+from capture.errors import CaptureError, GuessingLimited, LinkClosed, PhotoRefused
+from capture.store import photos
+from capture.web import cannot, consent, hand_over, journey, services, shot_list, uploads
 from capture.web.errors import answer_error
 from capture.web.forms import NOTE_LIMIT, date_of_birth, text_of
 from capture.web.security import set_cookie
 
 ACCEPT = "image/jpeg,image/png,image/webp,image/heic,image/heif,image/avif,image/*"
 blueprint = Blueprint("patient", __name__)
-blueprint.register_blueprint(consent.blueprint)
+for part in (consent, cannot, hand_over):
+    blueprint.register_blueprint(part.blueprint)
 Answer = BaseResponse | str | tuple[str, int] | tuple[str, int, dict[str, str]] | tuple[Response, int]
 
 
-NO_SESSION = {"patient.start", "patient.confirm"}
+NO_SESSION = {"patient.start", "patient.confirm", "patient.hand_over.arrive", "patient.hand_over.take_over"}
 """Every page but these needs the session of someone who has confirmed."""
 
 
@@ -43,7 +43,9 @@ def whose_page() -> dict[str, str]:
 
 @blueprint.get("/r/<token>")
 def start(token: str) -> Answer:
-    """The first page: who asks, and the date of birth."""
+    """The first page: who asks, and the date of birth. Whoever has sent the photos from this browser sees the receipt."""
+    if journey.holds_receipt(token):
+        return redirect(url_for(".sent"), 303)
     _, g.practice = open_link.find_link(services(), token)
     return _start_page({}, {}, open_link.minutes_to_wait(services(), token))
 
@@ -74,7 +76,7 @@ def photo_list() -> Answer:
     """The photos asked for, and which have arrived."""
     if onward := journey.elsewhere():
         return onward
-    return render_template("patient/tasks.jinja", **_tasks())
+    return render_template("patient/tasks.jinja", **shot_list.tasks())
 
 
 @blueprint.get("/photos/<view_id>")
@@ -82,30 +84,25 @@ def photo(view_id: str) -> Answer:
     """How to take one photo, and the form that takes it."""
     if onward := journey.elsewhere():
         return onward
-    return _photo_page(_view(view_id), {})
+    return _photo_page(shot_list.find(view_id), {})
 
 
 @blueprint.post("/photos/<view_id>")
 def send_photo(view_id: str) -> Answer:
     """Take one photo: an answer of 201 means that it is sealed and durable."""
-    view = _view(view_id)
+    view = shot_list.find(view_id)
     try:
         photo_id, untrusted_bytes = uploads.photo_id(), uploads.untrusted_photo()
-        accepted = accept_photo.accept_photo(services(), g.request.id, view.id, photo_id, untrusted_bytes)
+        accepted = accept_photo.accept_photo(
+            services(), g.request.id, view.id, photo_id, untrusted_bytes, preview=not _wants_json()
+        )
     except PhotoRefused as error:
         if _wants_json():
             raise
         return _photo_page(view, {"photo": error.sentence}), error.status
-    next_url = _after(view)
+    next_url = shot_list.after(view)
     if _wants_json():
-        return jsonify(
-            id=accepted.photo_id,
-            message=f"{accepted.arrived} of {accepted.total} photos have arrived",
-            hints=list(accepted.hints),
-            next=next_url,
-            arrived=accepted.arrived,
-            total=accepted.total,
-        ), 201
+        return jsonify(uploads.photo_json(accepted, next_url)), 201
     preview = base64.b64encode(accepted.preview).decode()
     return render_template(
         "patient/look.jinja",
@@ -124,7 +121,7 @@ def check() -> Answer:
         return onward
     if not g.arrived:
         return redirect(url_for(".photo_list"), 303)
-    return render_template("patient/check.jinja", **_tasks(), values={"note": ""})
+    return render_template("patient/check.jinja", **shot_list.tasks(), values={"note": ""})
 
 
 @blueprint.post("/check")
@@ -133,17 +130,23 @@ def send() -> Answer:
     note = text_of(request.form, "note", NOTE_LIMIT + 1)
     if len(note) > NOTE_LIMIT:
         errors = {"note": f"The note must be {NOTE_LIMIT:,} characters or fewer"}
-        return render_template("patient/check.jinja", **_tasks(), values={"note": note}, errors=errors), 422
+        return render_template("patient/check.jinja", **shot_list.tasks(), values={"note": note}, errors=errors), 422
     submit.submit(services(), g.request.id, note)
     return redirect(url_for(".sent"), 303)
 
 
 @blueprint.get("/sent")
 def sent() -> Answer:
-    """The receipt, and nothing of the photos (SECURITY 9)."""
-    if State(g.request.state) not in DONE:
+    """The receipt and what becomes of the photos, never a photo (SECURITY 9). This browser may come back to it for weeks."""
+    if g.request.submitted_at is None:
         return redirect(url_for(".photo_list"), 303)
-    return render_template("patient/sent.jinja", receipt=g.request.receipt, photos=len(g.arrived))
+    with services().database.read() as db:
+        bundle = photos.bundle_of_request(db, g.request.id)
+    collected_at = bundle.collected_at if bundle else None
+    page = render_template("patient/sent.jinja", receipt=g.request.receipt, photos=len(g.arrived), collected_at=collected_at)
+    response = make_response(page)
+    journey.keep_cookie(response)
+    return response
 
 
 def _wants_json() -> bool:
@@ -156,45 +159,16 @@ def _start_page(errors: dict[str, str], values: dict[str, str], wait: int) -> st
 
 
 def _photo_page(view: View, errors: dict[str, str]) -> str:
-    number = [asked.id for asked in g.views].index(view.id) + 1
     return render_template(
         "patient/photo.jinja",
         view=view,
-        number=number,
-        total=len(g.views),
+        **shot_list.place_of(view),
         photo_id=secrets.token_hex(16),
         done=view.id in g.arrived,
         errors=errors,
         accept=ACCEPT,
         max_bytes=services().settings.max_upload_bytes,
     )
-
-
-def _tasks() -> dict[str, Any]:
-    tasks = [{"view": view, "done": view.id in g.arrived, "url": url_for(".photo", view_id=view.id)} for view in g.views]
-    return {
-        "tasks": tasks,
-        "done_count": len(g.arrived),
-        "total": len(tasks),
-        "can_send": bool(g.arrived),
-        "check_url": url_for(".check"),
-    }
-
-
-def _view(view_id: str) -> View:
-    for view in g.views:
-        if view.id == view_id:
-            found: View = view
-            return found
-    raise NotFound
-
-
-def _after(view: View) -> str:
-    """The page of the next photo that is missing, or the list when none is."""
-    order = [asked.id for asked in g.views]
-    place = order.index(view.id)
-    missing = [view_id for view_id in order[place + 1 :] + order[:place] if view_id not in g.arrived]
-    return url_for(".photo", view_id=missing[0]) if missing else url_for(".check")
 
 
 @blueprint.errorhandler(CaptureError)

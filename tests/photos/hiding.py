@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, PngImagePlugin
 from capture.photos.colour import DISPLAY_P3
 from capture.photos.sample import sample_exif, sample_photo
 
-from .corpus import CANARY, PHOTOSHOP, VIDEO, XMP, insert, jpeg, png_chunk, segment
+from .corpus import CANARY, PHOTOSHOP, VIDEO, XMP, insert, jpeg, png_chunk, segment, twelve_bit
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
@@ -23,7 +23,8 @@ def photos() -> dict[str, bytes]:
 
 
 def _jpegs() -> Iterator[tuple[str, bytes]]:
-    plain = {"baseline": jpeg(), "progressive": jpeg(progressive=True)}
+    deep = twelve_bit(Image.open(io.BytesIO(jpeg())))
+    plain = {"baseline": jpeg(), "progressive": jpeg(progressive=True), "12-bit": deep}
     for form, photo in plain.items():
         for name, block in _blocks().items():
             yield f"jpeg {form}: {name}", insert(photo, *block)

@@ -31,6 +31,7 @@ SEEDS = [
             "jpeg progressive: EXIF",
             "jpeg: CMYK",
             "jpeg: 4:2:2",
+            "jpeg 12-bit: EXIF",
             "png: foreign profile",
             "png: transparent palette",
             "webp: alpha",

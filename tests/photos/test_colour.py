@@ -4,11 +4,12 @@ import io
 import struct
 import zlib
 
+import pillow_heif
 import pytest
 from PIL import Image, ImageCms
 
 from capture.errors import PhotoRefused
-from capture.photos import Preset, colour, containers, turbo
+from capture.photos import Preset, colour, containers, heif, turbo
 from capture.photos.clean import clean
 from capture.photos.containers import MAX_CHUNKS
 from capture.photos.decode import decode
@@ -196,6 +197,23 @@ def test_sixteen_bits_of_colour_stay_smooth(kind: int, alpha: bytes) -> None:
         assert sum(counts[117:119]) == size[0] * size[1]
         assert counts[118] / sum(counts) == pytest.approx(180 / 257, abs=0.02)
     assert clean(png, Preset()).report.width == size[0]
+
+
+@pytest.mark.parametrize("mode", ["RGB;16", "RGBA;16"])
+@pytest.mark.parametrize("bits", [10, 12])
+def test_ten_and_twelve_bits_of_heic_stay_smooth(bits: int, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A HEIC of more than 8 bits is dithered: its colour comes out between two of 256 steps where it was between them."""
+    monkeypatch.setattr(pillow_heif.options, "SAVE_HDR_TO_12_BIT", bits == 12)
+    size, level = (160, 300), 117 * 257 + 128
+    pixels = struct.pack("<3H", level, level, level) + b"\xff\xff" * (mode == "RGBA;16")
+    buffer = io.BytesIO()
+    pillow_heif.from_bytes(mode, size, pixels * (size[0] * size[1])).save(buffer, quality=-1, chroma=444)
+    im, _space = decode("heic", heif.heif(buffer.getvalue()))
+    assert (im.mode, im.size) == ("RGB", size)
+    for band in im.split():
+        counts = band.histogram()
+        assert sum(counts[117:119]) > 0.98 * size[0] * size[1]
+        assert 0.2 < counts[118] / sum(counts) < 0.8
 
 
 def test_large_profiles_are_refused() -> None:

@@ -10,6 +10,7 @@ from PIL import Image
 
 from capture.errors import PhotoRefused
 from capture.photos import Preset, jpeg, turbo
+from capture.photos import clean as cleaning
 from capture.photos.clean import clean
 from capture.photos.sample import sample_exif, sample_photo
 from tests.needs import program
@@ -41,7 +42,7 @@ def test_orientation_size_and_sampling(orientation: int, size: str, sampling: st
 def _coefficients(photo: bytes, orientation: int) -> bytes:
     """A picture's coefficients in canonical form: the scan that the encoder writes for them, turned first."""
     assert LIBRARY
-    recoded, _ = LIBRARY.recode(photo, orientation, wants_averages=False)
+    recoded, _ = LIBRARY.recode(photo, orientation)
     header = jpeg.walk(recoded)
     at = next(end for marker, _start, end in header.segments if marker == jpeg.SOS)
     return recoded[at : header.end]
@@ -65,17 +66,33 @@ def test_other_forms_stay_lossless(form: str) -> None:
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("mode", ["RGB", "L"])
-def test_preview_from_block_averages_is_the_picture(orientation: int, mode: str) -> None:
+def test_luma_from_block_averages_is_the_picture(orientation: int, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The small picture that comes from the coefficients is the same as one that is decoded, for every orientation."""
-    im = Image.open(io.BytesIO(sample_photo("close-up scale", size=(3264, 2448)))).convert(mode)
+    im = Image.open(io.BytesIO(sample_photo("close-up scale", size=(3264, 2447)))).convert(mode)
     buffer = io.BytesIO()
-    im.save(buffer, "JPEG", quality=90, exif=sample_exif(orientation=orientation))
-    photo = clean(buffer.getvalue(), Preset())
+    sampling = {} if mode == "L" else {"subsampling": "4:4:4"}
+    im.crop((0, 0, 3264, 2440)).save(buffer, "JPEG", quality=90, exif=sample_exif(orientation=orientation), **sampling)
+    measured: list[Image.Image] = []
+
+    def measure(small: Image.Image, _width: int, _height: int) -> dict[str, float]:
+        measured.append(small)
+        return {}
+
+    monkeypatch.setattr(cleaning, "measure", measure)
+    photo = cleaning.clean(buffer.getvalue(), Preset(max_bytes=20_000_000), preview=False)
     assert photo.report.lossless
+    assert photo.preview == b""
+    whole = Image.open(io.BytesIO(photo.jpeg)).convert("L")
+    assert measured[0].size == (-(-whole.width // 8), -(-whole.height // 8))
+    assert corpus.difference(whole.resize(measured[0].size, Image.Resampling.BOX), measured[0]) < 1
+
+
+def test_preview_is_small_and_in_colour() -> None:
+    """What is shown back is the picture in its colours, at most 640 pixels and 60 kB."""
+    photo = clean(sample_photo("close-up scale", size=(3264, 2448)), Preset())
     preview, whole = (Image.open(io.BytesIO(data)) for data in (photo.preview, photo.jpeg))
-    assert preview.mode == mode
+    assert (preview.mode, max(preview.size) <= 640, len(photo.preview) <= 60_000) == ("RGB", True, True)
     assert corpus.difference(whole.resize(preview.size, Image.Resampling.BOX), preview) < 2.5
-    assert len(photo.preview) <= 60_000
 
 
 def test_surplus_bytes_before_the_end_are_tolerated() -> None:

@@ -148,7 +148,7 @@ def test_child_answers_once(data: bytes | None, answer: str | None, monkeypatch:
     """The child reads one photo and writes one answer. Run here without its limits, which would forbid measuring it."""
     asked, answered = io.BytesIO(), io.BytesIO()
     if data is not None:
-        sandbox._send(asked, {"max_bytes": 100_000, "max_side": 0}, data)
+        sandbox._send(asked, {"preset": {"max_bytes": 100_000, "max_side": 0}, "preview": False}, data)
         asked.seek(0)
     monkeypatch.setattr(confine, "confine", lambda _memory, _seconds: None)
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(asked))

@@ -48,8 +48,10 @@ class Waiting(Cleaner):
     def __init__(self, cleaner: Cleaner, meanwhile: Callable[[], object]) -> None:
         self.cleaner, self.meanwhile = cleaner, meanwhile
 
-    def clean(self, untrusted_bytes: bytes | bytearray | memoryview, preset: Preset | None = None) -> CleanPhoto:
-        clean = self.cleaner.clean(untrusted_bytes, preset or Preset())
+    def clean(
+        self, untrusted_bytes: bytes | bytearray | memoryview, preset: Preset | None = None, *, preview: bool = False
+    ) -> CleanPhoto:
+        clean = self.cleaner.clean(untrusted_bytes, preset, preview=preview)
         self.meanwhile()
         return clean
 
