@@ -58,7 +58,7 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now) ->
         database=database,
         blobs=FolderBlobs(settings.var / "blobs"),
         cleaner=Cleaner(workers=settings.cleaners),
-        arriving=Arriving(memory=settings.upload_memory, lifetime=timedelta(minutes=settings.upload_minutes)),
+        arriving=Arriving(memory=settings.upload_memory, lifetime=timedelta(minutes=settings.upload_minutes), clock=clock),
         inboxes={"web": WebInbox()},
         clock=clock,
     )

@@ -13,7 +13,7 @@ from capture.app import create_app
 from capture.errors import SettingsError
 from capture.services import Services
 from capture.settings import Settings
-from capture.web_server import CONNECTIONS, Server
+from capture.web_server import CONNECTIONS, Limits, Server
 from capture.worker import start_worker
 
 OTHER_FILES = 256
@@ -29,7 +29,9 @@ def serve(services: Services, extensions: dict[str, object] | None = None) -> No
     app.extensions.update(extensions or {})
     signal.signal(signal.SIGTERM, _stop)
     stop = start_worker(services) if settings.worker else None
-    server = Server(app, listen(settings), settings, form=app.config["MAX_CONTENT_LENGTH"], connections=_connections())
+    form, piece = app.config["MAX_CONTENT_LENGTH"], app.config["MAX_CHUNK_LENGTH"]
+    limits = Limits(form=form, photo=settings.max_upload_bytes + form, piece=piece)
+    server = Server(app, listen(settings), settings, limits, services.arriving, connections=_connections())
     try:
         server.run()
     finally:

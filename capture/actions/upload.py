@@ -38,7 +38,7 @@ def begin(services: Services, request_id: str, view: str, photo_id: str, length:
         accept_photo.check_can_take(services, db, db.get_one(Request, request_id), view)
     if not length:
         raise refused("empty")
-    upload = services.arriving.begin(photo_id, request_id, view, length, sent_anyway=sent_anyway, now=services.clock())
+    upload = services.arriving.begin(photo_id, request_id, view, length, sent_anyway=sent_anyway)
     if upload.request_id != request_id:
         raise Conflict(accept_photo.ANOTHER)
     if (upload.view, upload.length) != (view, length):
@@ -52,7 +52,7 @@ def append(services: Services, request_id: str, photo_id: str, offset: int, chun
 
     Raises NotFound (begin anew), WrongOffset, and what `accept_photo` raises: a refusal drops the photo, Unavailable keeps it.
     """
-    with services.arriving.hold(photo_id, request_id, services.clock()) as upload:
+    with services.arriving.hold(photo_id, request_id) as upload:
         if upload is None:
             size = _arrived(services, request_id, photo_id)
             if offset != size or chunk:
@@ -74,7 +74,7 @@ def append(services: Services, request_id: str, photo_id: str, offset: int, chun
 
 def progress(services: Services, request_id: str, photo_id: str) -> Progress:
     """How much of a photo is here; NotFound when nothing is known of it."""
-    if upload := services.arriving.find(photo_id, request_id, services.clock()):
+    if upload := services.arriving.find(photo_id, request_id):
         return _progress(upload)
     size = _arrived(services, request_id, photo_id)
     return Progress(size, size, None)
@@ -82,7 +82,7 @@ def progress(services: Services, request_id: str, photo_id: str) -> Progress:
 
 def drop(services: Services, request_id: str, photo_id: str) -> None:
     """Forget what has come of a photo. NotFound when nothing is known of it, Conflict when it has arrived."""
-    with services.arriving.hold(photo_id, request_id, services.clock()) as upload:
+    with services.arriving.hold(photo_id, request_id) as upload:
         if upload is None:
             _arrived(services, request_id, photo_id)
             raise Conflict("This photo has arrived. To replace it, take it again.")

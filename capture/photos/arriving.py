@@ -5,7 +5,7 @@ ends, and then the phone begins that photo anew.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ PATIENCE = 1.0
 
 @dataclass(eq=False)
 class Upload:
-    """One photo on its way in. `data` has room for all `length` bytes of it; the first `offset` are acknowledged.
+    """One photo on its way in: `data` is what has come of its `length` bytes, of which the first `offset` are acknowledged.
 
     The last chunk is acknowledged only once the photo is durable: until then `offset` stays before it, and `whole` says that
     every byte is here.
@@ -34,11 +34,8 @@ class Upload:
     expires_at: datetime
     offset: int = 0
     whole: bool = False
-    data: bytearray = field(init=False, repr=False)
+    data: bytearray = field(default_factory=bytearray, repr=False)
     lock: threading.Lock = field(default_factory=threading.Lock)
-
-    def __post_init__(self) -> None:
-        self.data = bytearray(self.length)  # from the system's zeros: a page of memory is taken when something comes for it
 
     def put(self, offset: int, chunk: bytes) -> None:
         """Take a chunk in. WrongOffset when it does not go on where the last one ended; PhotoRefused when it is too long.
@@ -52,20 +49,20 @@ class Upload:
         end = offset + len(chunk)
         if end > self.length:
             raise PhotoRefused("More came than your phone said it would send. Send this photo again.", code="upload-too-long")
-        self.data[offset:end] = chunk
+        self.data[offset:] = chunk
         self.whole = end == self.length
         if not self.whole:
             self.offset = end
 
 
 class Arriving:
-    """All of them. Safe to share between threads; times are arguments.
+    """All of them. Safe to share between threads.
 
     `memory` bytes for all together, taken for a whole photo when it begins; `lifetime` since a photo's last chunk.
     """
 
-    def __init__(self, *, memory: int, lifetime: timedelta) -> None:
-        self._free, self._lifetime = memory, lifetime
+    def __init__(self, *, memory: int, lifetime: timedelta, clock: Callable[[], datetime]) -> None:
+        self._free, self._lifetime, self._clock = memory, lifetime, clock
         self._uploads: dict[str, Upload] = {}
         self._lock = threading.Lock()
 
@@ -74,43 +71,43 @@ class Arriving:
         """Bytes that are left for others."""
         return self._free
 
-    def begin(self, photo_id: str, request_id: str, view: str, length: int, *, sent_anyway: bool, now: datetime) -> Upload:
+    def begin(self, photo_id: str, request_id: str, view: str, length: int, *, sent_anyway: bool) -> Upload:
         """Make room for a photo; the one that is there already under that id, if it is. Unavailable when there is no room.
 
         Of too many of one request the one that has been silent longest makes way: its phone begins it anew.
         """
-        self.sweep(now)
+        self.sweep()
         with self._lock:
             if there := self._uploads.get(photo_id):
-                there.expires_at = now + self._lifetime
+                there.expires_at = self._clock() + self._lifetime
                 return there
             own = [upload for upload in self._uploads.values() if upload.request_id == request_id]
             if len(own) >= PER_REQUEST:
                 self._end_one(own)
             if length > self._free:
                 raise Unavailable(code="no-memory", hint="more photos arrive at once than upload_memory has room for")
-            made = Upload(photo_id, request_id, view, sent_anyway, length, now + self._lifetime)
+            made = Upload(photo_id, request_id, view, sent_anyway, length, self._clock() + self._lifetime)
             self._free -= length
             self._uploads[photo_id] = made
         return made
 
-    def find(self, photo_id: str, request_id: str, now: datetime) -> Upload | None:
+    def find(self, photo_id: str, request_id: str) -> Upload | None:
         """That photo of that request, if it is on its way."""
-        self.sweep(now)
+        self.sweep()
         upload = self._uploads.get(photo_id)
         return upload if upload and upload.request_id == request_id else None
 
     @contextmanager
-    def hold(self, photo_id: str, request_id: str, now: datetime) -> Iterator[Upload | None]:
+    def hold(self, photo_id: str, request_id: str) -> Iterator[Upload | None]:
         """That photo for one thread alone, and its time begun anew; Unavailable when another is not done with it in time."""
-        upload = self.find(photo_id, request_id, now)
+        upload = self.find(photo_id, request_id)
         if upload is None:
             yield None
             return
         if not upload.lock.acquire(timeout=PATIENCE):
             raise Unavailable(code="photo-busy", hint="a phone sent a chunk again while its photo was being cleaned")
         try:
-            upload.expires_at = now + self._lifetime
+            upload.expires_at = self._clock() + self._lifetime
             yield upload if self._uploads.get(photo_id) is upload else None
         finally:
             upload.lock.release()
@@ -130,8 +127,9 @@ class Arriving:
         with self._lock:
             self._end([upload for upload in self._uploads.values() if upload.request_id == request_id])
 
-    def sweep(self, now: datetime) -> None:
+    def sweep(self) -> None:
         """Forget the photos whose time is over."""
+        now = self._clock()
         with self._lock:
             self._end([upload for upload in self._uploads.values() if now >= upload.expires_at])
 

@@ -2,7 +2,7 @@
 
 from io import BytesIO
 from ipaddress import ip_network
-from typing import IO, Any
+from typing import IO
 
 from flask import Flask, Request, request
 from flask_limiter import Limiter
@@ -13,6 +13,9 @@ from capture.settings import Settings
 
 BODY = 65_536
 """The largest body, in bytes, of every route that takes no photo (SECURITY 23)."""
+CHUNK = 524_288
+"""The largest piece of a photo that comes in pieces, in bytes."""
+FORM_TYPE, CHUNK_TYPE = "multipart/form-data", "application/offset+octet-stream"
 FORM_AROUND = 16_384
 """What a multipart form may weigh besides its photo."""
 ADDRESS_RATE = "6000 per minute"
@@ -43,23 +46,23 @@ class MemoryRequest(Request):
 def init_limits(app: Flask, settings: Settings) -> Limiter:
     """Install the limits; the limiter is for the routes that want rates of their own."""
     app.request_class = MemoryRequest
-    app.config.update(MAX_CONTENT_LENGTH=BODY, MAX_FORM_MEMORY_SIZE=4 * BODY, MAX_FORM_PARTS=40)
+    app.config.update(MAX_CONTENT_LENGTH=BODY, MAX_CHUNK_LENGTH=CHUNK, MAX_FORM_MEMORY_SIZE=4 * BODY, MAX_FORM_PARTS=40)
     app.config.update(RATELIMIT_STORAGE_URI="memory://", RATELIMIT_HEADERS_ENABLED=False)
     limiter = Limiter(client_address, app=app, default_limits=[ADDRESS_RATE], default_limits_per_method=False)
     limiter.request_filter(lambda: request.endpoint in {"static", "ops.health"})
 
     @app.before_request
     def limit_body() -> None:
-        # Only multipart: Werkzeug counts its parts, but not the fields of a urlencoded form.
-        if request.endpoint in app.extensions["capture.uploads"] and request.mimetype == "multipart/form-data":
-            request.max_content_length = settings.max_upload_bytes + FORM_AROUND
+        # Photos in forms only if multipart: Werkzeug counts its parts, but not the fields of a urlencoded form.
+        if app.extensions["capture.uploads"].get(request.endpoint) == request.mimetype:
+            request.max_content_length = {FORM_TYPE: settings.max_upload_bytes + FORM_AROUND, CHUNK_TYPE: CHUNK}[request.mimetype]
         if (request.content_length or 0) > (request.max_content_length or BODY):
             raise RequestEntityTooLarge
 
     return limiter
 
 
-def takes_upload(app: Flask, endpoint: str) -> None:
-    """Let this endpoint take a photo."""
-    uploads: set[Any] = app.extensions.setdefault("capture.uploads", set())
-    uploads.add(endpoint)
+def takes_upload(app: Flask, endpoint: str, kind: str = FORM_TYPE) -> None:
+    """Let this endpoint take a photo, in a form or in pieces."""
+    uploads: dict[str, str] = app.extensions.setdefault("capture.uploads", {})
+    uploads[endpoint] = kind

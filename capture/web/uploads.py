@@ -1,12 +1,14 @@
-"""One photo from a form: found, bounded, in memory."""
+"""One photo from a form: found, bounded, in memory; and what a script is told of a photo that has arrived."""
 
 import re
+from typing import Any
 
 from flask import request
 
+from capture.actions.accept_photo import Accepted
 from capture.errors import PhotoRefused
 
-_PHOTO_ID = re.compile(r"[0-9a-f]{32}")
+PHOTO_ID = re.compile(r"[0-9a-f]{32}")
 FIELDS = ("camera", "photo")
 """The two file inputs of the page: the phone's camera, or a picture that is there already."""
 
@@ -14,7 +16,7 @@ FIELDS = ("camera", "photo")
 def photo_id() -> str:
     """The id that the page gave this photo, so that sending it twice gives one photo."""
     text = request.form.get("photo_id", "")
-    if not _PHOTO_ID.fullmatch(text):
+    if not PHOTO_ID.fullmatch(text):
         raise PhotoRefused(
             "Something went wrong with this page. Go back, open it again and send the photo again.", code="no-photo-id"
         )
@@ -28,3 +30,15 @@ def untrusted_photo() -> bytes:
         if file is not None and (untrusted_bytes := file.stream.read()):
             return untrusted_bytes
     raise PhotoRefused("Take or choose a photo first.", code="no-photo")
+
+
+def photo_json(accepted: Accepted, next_url: str) -> dict[str, Any]:
+    """What the page's script is told of a photo that has arrived; `next` is the page to go on with."""
+    return {
+        "id": accepted.photo_id,
+        "message": f"{accepted.arrived} of {accepted.total} photos have arrived",
+        "hints": list(accepted.hints),
+        "next": next_url,
+        "arrived": accepted.arrived,
+        "total": accepted.total,
+    }

@@ -19,7 +19,7 @@ from waitress.adjustments import Adjustments
 
 from capture.photos.sample import sample_photo
 from capture.serve import without_path
-from capture.web_server import Memory, Parser
+from capture.web_server import Limits, Memory, Parser
 from tests.system.server import CAPTURE, ROOT, Patient, Server, environment, free_port, running, wait_for
 
 TOKEN = "SECRETTOKENsecretTOKEN2"
@@ -225,7 +225,7 @@ def test_many_photos_at_once_leave_the_pages_answering(tmp_path: Path) -> None:
 
 def parser_of(memory: Memory, path: str = "/photos/x", size: int = 60) -> Parser:
     """A request whose head has come."""
-    parser = Parser(Adjustments(), memory=memory, form=50, photo=80)
+    parser = Parser(Adjustments(), memory=memory, limits=Limits(form=50, photo=80, piece=60))
     parser.received(f"POST {path} HTTP/1.1\r\nContent-Length: {size}\r\n\r\n".encode())
     return parser
 

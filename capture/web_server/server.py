@@ -1,32 +1,23 @@
-"""waitress, so that nobody who is slow, large or many holds others up, and no body is ever in a file (SECURITY 15, 21, 23).
-
-One thread reads from all connections; what is whole goes to two pools of threads, photos to the one and all else to the other,
-so that pages are answered while photos wait for a cleaner.
-"""
+"""All connections, those who wait too long, and the two pools of threads that answer."""
 
 import json
 import logging
 import socket
-import threading
-import time
 from functools import partial
-from io import BytesIO
 
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, ThreadedTaskDispatcher
-from waitress.utilities import BadRequest, Error
 
 from capture.settings import Settings
+from capture.web_server.bodies import Limits, Memory
+from capture.web_server.parser import HEAD_SECONDS, Busy, Parser, Pieces
 
 CONNECTIONS, PER_ADDRESS = 2_000, 600
 """How many at once, in all and from one address: 300 patients behind one get two each, and more where others are idle."""
-IDLE_SECONDS, HEAD_SECONDS, FORM_SECONDS, PHOTO_SECONDS, LONGEST_SECONDS = 60, 15, 30, 300, 3_600
-"""For silence; for a request's head; for a form and for a photo at no speed worth the name; for anything."""
-SLOWEST = 4_000
-"""Bytes a second: a body that comes quicker has all its time, up to the longest."""
+IDLE_SECONDS = 60
+"""For silence."""
 HEAD_BYTES, MEMORY_BYTES, READ_BYTES = 32_768, 1 << 30, 1 << 29
 """The largest head; all bodies together; how much of a body is read at all, so that a browser shows why it was refused."""
 RETRY_SECONDS = 10
@@ -50,120 +41,6 @@ HEADERS = [
     ("X-Robots-Tag", "noindex, nofollow"),
 ]
 access = logging.getLogger("capture.access")
-
-
-class Memory:
-    """Bytes that the bodies of all requests may take together."""
-
-    def __init__(self, most: int) -> None:
-        self._free, self._lock = most, threading.Lock()
-
-    def take(self, size: int) -> bool:
-        """Whether there was room."""
-        with self._lock:
-            if fits := size <= self._free:
-                self._free -= size
-        return fits
-
-    def give(self, size: int) -> None:
-        """Back, after `take`."""
-        with self._lock:
-            self._free += size
-
-
-class Body:
-    """A request's body, in memory and never in a file (SECURITY 15). What is too much is counted and thrown away as it comes.
-
-    The application then sees its length without it, and says that it is too large (SECURITY 20, 23).
-    """
-
-    def __init__(self, most: int, memory: Memory) -> None:
-        self._most, self._memory = most, memory
-        self._file, self._size, self._taken = BytesIO(), 0, 0
-        self.crowded_out = False
-
-    def __len__(self) -> int:
-        return self._size
-
-    def append(self, data: bytes) -> None:
-        """Keep more of it, if all of it can still be kept."""
-        whole = self._taken == self._size
-        self._size += len(data)
-        if whole and self._size <= self._most and self._memory.take(len(data)):
-            self._taken += len(data)
-            self._file.write(data)
-        else:
-            self.crowded_out |= whole and self._size <= self._most
-            self.close()
-
-    def getfile(self) -> BytesIO:
-        """All of it, or nothing."""
-        self._file.seek(0)
-        return self._file
-
-    def close(self) -> None:
-        """Give the memory back. May be called again."""
-        self._memory.give(self._taken)
-        self._file, self._taken = BytesIO(), 0
-
-
-class Busy(Error):  # type: ignore[misc]
-    """No memory for this body, or too many photos before it."""
-
-    code, reason = 503, "Service Unavailable"
-
-
-class LengthRequired(BadRequest):  # type: ignore[misc]
-    """Browsers say how long a body is; chunks that do not end would be gathered without a limit."""
-
-    code, reason = 411, "Length Required"
-
-
-class Parser(HTTPRequestParser):  # type: ignore[misc]
-    """One request as it comes in."""
-
-    command = path = ""
-    empty: bool
-    error: Error | None
-
-    def __init__(self, adj: Adjustments, *, memory: Memory, form: int, photo: int) -> None:
-        super().__init__(adj)
-        self.began = time.time()
-        self._memory, self._form, self._photo = memory, form, photo
-
-    @property
-    def is_photo(self) -> bool:
-        """Whether it brings a photo, as far as the address says."""
-        return self.command == "POST" and self.path.startswith("/photos/")
-
-    @property
-    def due(self) -> float:
-        """When it must be whole, in seconds since 1970."""
-        if not self.headers_finished:
-            return self.began + HEAD_SECONDS
-        patience = PHOTO_SECONDS if self.is_photo else FORM_SECONDS
-        return self.began + float(min(patience + self.body_bytes_received / SLOWEST, LONGEST_SECONDS))
-
-    def received(self, data: bytes) -> int:
-        """Take some of it in; how many bytes were of this request."""
-        consumed: int = super().received(data)
-        if self.empty:  # blank lines come before a request, and are none that would start its time anew
-            self.empty = self.completed = self.headers_finished = False
-            self.header_plus = b""
-        if self.chunked and not self.error:
-            self.error, self.completed = LengthRequired(""), True
-        elif self.completed and self.body_rcv is not None and self.body_rcv.buf.crowded_out:
-            self.error = Busy("")
-        return consumed
-
-    def parse_header(self, header_plus: bytes) -> None:
-        """Read the head, and choose where the body goes."""
-        try:
-            super().parse_header(header_plus)
-        except ValueError:  # such as a length of 5,000 digits
-            raise ParsingError("") from None
-        if self.body_rcv is not None:  # while empty it is falsy
-            self.body_rcv.buf = Body(self._photo if self.is_photo else self._form, self._memory)
 
 
 class ErrorPage(ErrorTask):  # type: ignore[misc]
@@ -223,10 +100,16 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
     channel_class = Channel
 
     def __init__(
-        self, app: object, listener: socket.socket, settings: Settings, *, form: int, connections: int = CONNECTIONS
+        self,
+        app: object,
+        listener: socket.socket,
+        settings: Settings,
+        limits: Limits,
+        pieces: Pieces,
+        connections: int = CONNECTIONS,
     ) -> None:
-        """`form` is the largest body, in bytes, that the application takes where it takes no photo."""
-        self.parser = partial(Parser, memory=Memory(MEMORY_BYTES), form=form, photo=settings.max_upload_bytes + form)
+        self.parser = partial(Parser, memory=Memory(MEMORY_BYTES), limits=limits)
+        self.pieces = pieces
         self.per_address = CONNECTIONS if settings.trusted_proxies else PER_ADDRESS  # all come from the proxy's
         self.photos = ThreadedTaskDispatcher()
         self.photos.set_thread_count(threads := max(1, settings.threads // 2))
@@ -247,9 +130,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
         super().__init__(app, _sock=listener, adj=adj, sockinfo=sockinfo, bind_socket=False)
 
     def add_task(self, channel: Channel) -> None:
-        """Have a request answered: photos by half of the threads, which wait for cleaners, all else by the others."""
+        """Have a request answered: by half of the threads, which wait for cleaners, or by the others."""
         request = channel.requests[0]
-        if request.is_photo and not request.error:
+        if not request.error and request.must_clean(self.pieces):
             if len(self.photos.queue) < self.queue:
                 self.photos.add_task(channel)
                 return
@@ -265,7 +148,8 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
                 min(group, key=lambda channel: channel.waiting_since).will_close = True
 
     def maintenance(self, now: float) -> None:
-        """Every second: hang up on those whose time is over."""
+        """Every second: hang up on those whose time is over, and forget photos that came in part and go no further."""
+        self.pieces.sweep()
         for channel in list(self.active_channels.values()):
             if channel.is_late(now):
                 channel.will_close = True
