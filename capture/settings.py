@@ -34,6 +34,7 @@ RANGES = {
     "max_photo_bytes": (100_000, 104_857_600),
     "max_photos": (1, 100),
     "max_refusals": (1, 1_000),
+    "max_link_bytes": (1_000_000, 1 << 40),
     "upload_memory": (1_000_000, 1 << 40),
     "upload_minutes": (1, 720),
     "link_days": (1, 28),
@@ -58,6 +59,7 @@ class Settings:
     max_photo_bytes: int
     max_photos: int
     max_refusals: int
+    max_link_bytes: int
     upload_memory: int
     upload_minutes: int
     link_days: int
@@ -162,8 +164,9 @@ def _check(values: dict[str, Any]) -> list[str]:
     upload, photo = values.get("max_upload_bytes"), values.get("max_photo_bytes")
     if type(upload) is int and type(photo) is int and photo > upload:
         problems.append(f"max_photo_bytes must not be above max_upload_bytes, {upload:,}")
-    if type(upload) is int and type(memory := values.get("upload_memory")) is int and upload > memory:
-        problems.append(f"upload_memory must not be below max_upload_bytes, {upload:,}")
+    for name in ("upload_memory", "max_link_bytes"):
+        if type(upload) is int and type(value := values.get(name)) is int and value < upload:
+            problems.append(f"{name} must not be below max_upload_bytes, {upload:,}")
     return problems + _check_database(str(values["database"]))
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from capture.domain import quality
 from capture.domain.protocols import View, wanted
 from capture.domain.requests import State, check_can_continue
 from capture.errors import CaptureError, Conflict, NotAllowed, NotFound, PhotoRefused, TooMany, Unavailable
@@ -25,21 +26,32 @@ logger = logging.getLogger("capture.photos")
 
 @dataclass(frozen=True)
 class Accepted:
-    """A photo that is durable. `preview` is a small JPEG of it, in memory only, and empty when it had arrived before."""
+    """A photo that is durable. `preview` is a small JPEG of it, in memory only, and empty when it had arrived before.
+
+    `hints` are codes of what may be wrong with it; `takes` is how many photos of its view have arrived so far.
+    """
 
     photo_id: str
     arrived: int
     total: int
     hints: tuple[str, ...]
+    takes: int
     preview: bytes
 
 
 def accept_photo(
-    services: Services, request_id: str, view: str, photo_id: str, untrusted_bytes: bytes | bytearray, *, preview: bool = False
+    services: Services,
+    request_id: str,
+    view: str,
+    photo_id: str,
+    untrusted_bytes: bytes | bytearray,
+    *,
+    preview: bool = False,
+    anyway: bool = False,
 ) -> Accepted:
     """Take a photo for a view; the same again under its `photo_id` changes nothing and gives the same answer (SECURITY 12).
 
-    `preview` says whether a small one is wanted, to show it back.
+    `preview` says whether a small one is wanted, to show it back; `anyway` whether the patient chose it in spite of hints.
 
     Raises PhotoRefused, TooMany, Conflict, LinkExpired, NotFound (no such view), Unavailable.
     """
@@ -50,7 +62,7 @@ def accept_photo(
         if already := photos.find_photo(db, photo_id):
             _check_same(db, request, already, view, hashlib.sha256(untrusted_bytes).hexdigest())
             return _answer(services, db, request, already, b"")
-        _check_quota(services, db, request)
+        _check_quota(services, db, request, len(untrusted_bytes))
         known = {photo.id for photo in photos.current_photos(db, request_id)}
         recipients = [Recipient.parse(row.recipient) for row in practices.current_recipients(db, request.practice_id)]
     clean = _clean(services, request_id, untrusted_bytes, preview=preview)
@@ -67,7 +79,7 @@ def accept_photo(
     services.blobs.put(photo.blob, sealed)
     try:
         with services.database.write() as db:
-            forgotten, answer = _keep(services, db, photo, clean, known, len(untrusted_bytes))
+            forgotten, answer = _keep(services, db, photo, clean, known, len(untrusted_bytes), anyway=anyway)
     except CaptureError as error:
         if not isinstance(error, Unavailable):  # then the row may have been written after all: better an orphan than a gap
             services.blobs.delete(photo.blob)
@@ -86,10 +98,10 @@ def find_accepted(services: Services, request_id: str, photo_id: str) -> tuple[s
         return photo.view, _answer(services, db, db.get_one(Request, request_id), photo, b"")
 
 
-def check_can_take(services: Services, db: Session, request: Request, view: str) -> None:
-    """Whether another photo of that view may come, before any of it does. Raises as `accept_photo`."""
+def check_can_take(services: Services, db: Session, request: Request, view: str, size: int) -> None:
+    """Whether another photo of that view and of `size` bytes may come, before any of it does. Raises as `accept_photo`."""
     _check_open(services, db, request, view)
-    _check_quota(services, db, request)
+    _check_quota(services, db, request, size)
 
 
 def _check_open(services: Services, db: Session, request: Request, view: str) -> None:
@@ -104,11 +116,13 @@ def _views(services: Services, db: Session, request: Request) -> tuple[View, ...
     return services.catalogue.views_of(requests.details_of(db, request).protocol)
 
 
-def _check_quota(services: Services, db: Session, request: Request) -> None:
+def _check_quota(services: Services, db: Session, request: Request, size: int) -> None:
     if photos.count_photos(db, request.id) >= services.settings.max_photos:
         raise TooMany
     if request.refusals >= services.settings.max_refusals:
         raise TooMany("Too many files could not be used. Call the practice for a new link.")
+    if request.received_bytes + size > services.settings.max_link_bytes:
+        raise TooMany("This link cannot take another photo of this size. Send what has arrived, or take a smaller one.")
 
 
 def _clean(services: Services, request_id: str, untrusted_bytes: bytes | bytearray, *, preview: bool) -> CleanPhoto:
@@ -118,12 +132,12 @@ def _clean(services: Services, request_id: str, untrusted_bytes: bytes | bytearr
         if error.code == "not-clean":
             logger.error("the checker found more than a picture in a cleaned photo: %s", error.__cause__ or error.code)
         with services.database.write() as db:
-            requests.count_refusal(db, request_id)
+            requests.count_refusal(db, request_id, len(untrusted_bytes))
         raise
 
 
 def _keep(
-    services: Services, db: Session, photo: Photo, clean: CleanPhoto, known: set[str], received: int
+    services: Services, db: Session, photo: Photo, clean: CleanPhoto, known: set[str], received: int, *, anyway: bool
 ) -> tuple[list[str], Accepted]:
     """Write the row, unless the request was closed or the same photo came in meanwhile; names the blobs to forget.
 
@@ -134,13 +148,14 @@ def _keep(
     if already := photos.find_photo(db, photo.id):
         _check_same(db, request, already, photo.view, clean.report.sha256_before)
         return [photo.blob], _answer(services, db, request, already, clean.preview)
-    _check_quota(services, db, request)
+    _check_quota(services, db, request, received)
+    request.received_bytes += received
     rivals = [old for old in photos.current_photos(db, request.id) if old.view == photo.view]
     photo.replaced = any(old.id not in known and old.arrived_at > photo.arrived_at for old in rivals)
     replaced = [photo] if photo.replaced else rivals
     for old in replaced:
         old.replaced = True
-    photos.insert_photo(db, photo, {"received": received, **_facts(clean)})
+    photos.insert_photo(db, photo, {"received": received, **_facts(services, clean, anyway=anyway)})
     audit.append(
         db,
         request.practice_id,
@@ -153,8 +168,9 @@ def _keep(
     return [old.blob for old in replaced], _answer(services, db, request, photo, clean.preview)
 
 
-def _facts(clean: CleanPhoto) -> dict[str, Any]:
-    return {"size": len(clean.jpeg), **asdict(clean.report)}
+def _facts(services: Services, clean: CleanPhoto, *, anyway: bool) -> dict[str, Any]:
+    found = quality.hints(clean.report.quality, services.thresholds)
+    return {"size": len(clean.jpeg), **asdict(clean.report), "hints": found, "sent_anyway": anyway and bool(found)}
 
 
 def _check_same(db: Session, request: Request, already: Photo, view: str, sha256: str) -> None:

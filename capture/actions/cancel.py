@@ -15,5 +15,6 @@ def cancel(services: Services, practice_id: str, request_id: str, *, actor: str)
         unsent = photos.current_photos(db, request_id)
         for photo in unsent:
             db.delete(photo)
+    services.arriving.end_request(request_id)
     for photo in unsent:
         services.blobs.delete(photo.blob)

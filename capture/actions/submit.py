@@ -56,6 +56,7 @@ def submit(services: Services, request_id: str, note: str) -> str:
         request.submitted_at, request.answers_sealed = now, None
         requests.move(db, request, State.SUBMITTED, actor="patient", now=now, photos=len(arrived))
         return request.receipt
+        services.arriving.end_request(request_id)
 
 
 def _in_order(services: Services, db: Session, request: Request) -> list[tuple[View, Photo]]:

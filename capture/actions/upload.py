@@ -35,7 +35,7 @@ def begin(services: Services, request_id: str, view: str, photo_id: str, length:
             if (photo.view, size) != (view, length):
                 raise PhotoRefused(accept_photo.USED, code="photo-id-used")
             return Progress(size, size, None)
-        accept_photo.check_can_take(services, db, db.get_one(Request, request_id), view)
+        accept_photo.check_can_take(services, db, db.get_one(Request, request_id), view, length)
     if not length:
         raise refused("empty")
     upload = services.arriving.begin(photo_id, request_id, view, length, sent_anyway=sent_anyway)

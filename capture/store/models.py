@@ -4,6 +4,7 @@ import secrets
 from datetime import UTC, datetime
 
 from sqlalchemy import (
+    BigInteger,
     DateTime,
     Dialect,
     ForeignKey,
@@ -138,6 +139,7 @@ class Request(Base):
     dob_hash: Mapped[str] = mapped_column(String(200))
     guesses: Mapped[int] = mapped_column(default=0)
     refusals: Mapped[int] = mapped_column(default=0)
+    received_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")  # of files taken and refused
     wait_until: Mapped[datetime | None]
     hand_over_hash: Mapped[str | None] = mapped_column(String(64), index=True, unique=True)  # of the one link to another phone
     hand_over_until: Mapped[datetime | None]

@@ -169,9 +169,10 @@ def forget_hand_overs(db: Session, now: datetime) -> None:
     db.execute(over.values(hand_over_hash=None, hand_over_until=None))
 
 
-def count_refusal(db: Session, request_id: str) -> None:
-    """Count a file that was refused."""
-    db.execute(update(Request).where(Request.id == request_id).values(refusals=Request.refusals + 1))
+def count_refusal(db: Session, request_id: str, size: int) -> None:
+    """Count a file of `size` bytes that was refused."""
+    counts = {"refusals": Request.refusals + 1, "received_bytes": Request.received_bytes + size}
+    db.execute(update(Request).where(Request.id == request_id).values(counts))
 
 
 def _open(db: Session, request: Request, name: str, sealed: bytes) -> Any:

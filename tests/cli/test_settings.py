@@ -95,9 +95,10 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
 def test_ranges(name: str) -> None:
     """Every number has a least and a greatest value, and both are allowed."""
     low, high = RANGES[name]
-    names = ("max_photo_bytes", "max_upload_bytes") if name.endswith("_bytes") else (name,)  # neither may be above the other
+    sizes = ("max_photo_bytes", "max_upload_bytes", "max_link_bytes", "upload_memory")  # a photo must fit into each later one
+    names = sizes if name in sizes else (name,)
     for value in (low, high):
-        numbers = {each: max(value, RANGES[each][0]) for each in names}
+        numbers = {each: min(max(value, RANGES[each][0]), RANGES[each][1]) for each in names}
         assert getattr(load_settings({f"CAPTURE_{each.upper()}": str(number) for each, number in numbers.items()}), name) == value
     for value in (low - 1, high + 1):
         assert any(problem.startswith(f"{name} must be from") for problem in problems_of({f"CAPTURE_{name.upper()}": str(value)}))
