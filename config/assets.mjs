@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { compile } from "sass";
+import { toLogical } from "./logical.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const out = `${root}static/build/`;
@@ -18,7 +19,7 @@ const { css } = compile(`${root}static/css/capture.scss`, {
   loadPaths: [`${root}node_modules`],
   quietDeps: true,
 });
-writeFileSync(`${out}capture.css`, css);
+writeFileSync(`${out}capture.css`, toLogical(css));
 
 await build({
   absWorkingDir: root,
