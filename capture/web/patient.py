@@ -2,6 +2,7 @@
 
 import base64
 import secrets
+from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
@@ -10,7 +11,7 @@ from capture.actions import accept_photo, open_link, submit
 from capture.domain.protocols import View
 from capture.errors import CaptureError, GuessingLimited, LinkClosed, PhotoRefused
 from capture.store import photos
-from capture.web import cannot, consent, hand_over, journey, services, shot_list, uploads
+from capture.web import cannot, consent, hand_over, journey, sending, services, shot_list, uploads
 from capture.web.errors import answer_error
 from capture.web.forms import NOTE_LIMIT, date_of_birth, text_of
 from capture.web.security import set_cookie
@@ -33,12 +34,9 @@ def load_session() -> BaseResponse | None:
 
 
 @blueprint.context_processor
-def whose_page() -> dict[str, str]:
-    """For every page: its request, since two links opened in one browser must not mix; the key for what waits on the phone."""
-    if "request" not in g:
-        return {}
-    keep_key = {"keep_key": g.answers.keep_key} if g.answers.agreed_at else {}
-    return {"request_id": g.request.id, **keep_key}
+def whose_page() -> dict[str, Any]:
+    """For every page: its request, since two links opened in one browser must not mix; what its script needs to send photos."""
+    return {"request_id": g.request.id, "sending": sending.facts()} if "request" in g else {}
 
 
 @blueprint.get("/r/<token>")

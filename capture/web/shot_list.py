@@ -53,10 +53,20 @@ def after(view: View) -> str:
 
 
 def for_script() -> list[dict[str, Any]]:
-    """Every view for the page's script. It goes on to those that are asked for; the extra ones are there to be added."""
+    """Every view for the page's script. It goes on to those that are asked for; the extra ones are there to be added.
+
+    `arrived` is when, in milliseconds since 1970, and 0 for not yet.
+    """
     asked = {view.id for view in wanted(g.views, g.arrived, g.answers.skipped)}
     return [
-        {"id": view.id, "url": _url(view), "arrived": view.id in g.arrived, "asked": view.id in asked, "extra": view.extra}
+        {
+            "id": view.id,
+            "title": view.title,
+            "url": _url(view),
+            "arrived": round(g.arrived[view.id].timestamp() * 1000) if view.id in g.arrived else 0,
+            "asked": view.id in asked,
+            "extra": view.extra,
+        }
         for view in g.views
     ]
 

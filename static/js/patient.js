@@ -1,12 +1,68 @@
 // @ts-check
 // What the patient's pages gain where there is script. Everything works without it.
-import { Button, CharacterCount, createAll, ErrorSummary, SkipLink } from "nhsuk-frontend";
-import { PhotoPage } from "./patient/photo.js";
+import { Button, CharacterCount, createAll, ErrorSummary, Radios, SkipLink } from "nhsuk-frontend";
+import { mountCheck } from "./patient/check.js";
+import { Journey } from "./patient/journey.js";
+import { Outbox } from "./patient/outbox.js";
+import { mountPhoto } from "./patient/photo.js";
+import { Status } from "./patient/status.js";
 
-for (const component of [Button, CharacterCount, ErrorSummary, SkipLink]) {
-  createAll(component);
+/** @param {Document | HTMLElement} scope */
+function start(scope) {
+  for (const component of [Button, CharacterCount, ErrorSummary, Radios]) {
+    createAll(component, undefined, scope);
+  }
 }
-const form = document.querySelector("form[data-photo]");
-if (form instanceof HTMLFormElement) {
-  new PhotoPage(form);
+
+/**
+ * @param {Document} page
+ * @returns {HTMLElement | null} what tells of the request; null where no photo can be sent
+ */
+function find(page) {
+  return page.querySelector("#sending");
+}
+
+createAll(SkipLink);
+const place = find(document);
+if (place) {
+  const outbox = new Outbox(factsOf(place));
+  const status = new Status(place, outbox);
+  const context = { outbox, go: (/** @type {string} */ url) => journey.go(url) };
+  const journey = new Journey(
+    [
+      (main) => void start(main),
+      (main) => mountPhoto(main, context),
+      (main) => mountCheck(main, outbox, place.dataset.hold ?? ""),
+    ],
+    {
+      arrive(page) {
+        const news = find(page);
+        if (!news) {
+          throw new Error("not a page of the journey");
+        }
+        outbox.refresh(factsOf(news));
+      },
+      shown: () => status.show(),
+      wait: (on) => status.wait(on),
+      waiting: () => outbox.queue.map(({ view }) => view),
+    },
+  );
+} else {
+  start(document);
+}
+
+/**
+ * @param {HTMLElement} place - #sending
+ * @returns {import("./patient/outbox.js").Facts}
+ */
+function factsOf({ dataset }) {
+  return {
+    request: dataset.request ?? "",
+    csrf: dataset.csrf ?? "",
+    key: dataset.key,
+    views: JSON.parse(dataset.views ?? "[]"),
+    total: Number(dataset.total),
+    check: dataset.check ?? "",
+    maxBytes: Number(dataset.maxBytes),
+  };
 }

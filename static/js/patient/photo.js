@@ -1,9 +1,8 @@
 // @ts-check
-// The page of one photo: shows the picked photo back at once, sends it meanwhile, and goes on when the patient is content.
+// The page of one photo: shows the picked photo back at once; when the patient is content it goes to the outbox, and we go on.
 // Every sentence stands in the template, most as data attributes of the form.
-import { upload } from "./upload.js";
 
-/** @import { Arrival } from "./upload.js" */
+/** @import { Outbox } from "./outbox.js" */
 
 /**
  * @template {HTMLElement} T
@@ -19,13 +18,21 @@ function part(id, kind) {
   return found;
 }
 
-/** @returns {string} 32 hexadecimal digits */
-function newId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+/**
+ * @param {HTMLElement} main
+ * @param {{ outbox: Outbox, go: (url: string) => void }} context
+ * @returns {(() => void) | undefined} what ends it; undefined where the page asks for no photo
+ */
+export function mountPhoto(main, context) {
+  const form = main.querySelector("form[data-photo]");
+  if (!(form instanceof HTMLFormElement)) {
+    return undefined;
+  }
+  const page = new PhotoPage(form, context);
+  return () => page.clearPreview();
 }
 
-export class PhotoPage {
+class PhotoPage {
   inputs = [part("camera", HTMLInputElement), part("photo", HTMLInputElement)];
   source = this.inputs[0]; // the one used last
   guide = part("guide", HTMLElement);
@@ -34,22 +41,22 @@ export class PhotoPage {
   preview = part("preview", HTMLElement);
   noPreview = part("no-preview", HTMLElement);
   clear = part("clear", HTMLElement);
-  hints = part("hints", HTMLElement);
-  bar = part("bar", HTMLProgressElement);
-  progress = part("progress", HTMLElement);
-  spoken = part("spoken", HTMLElement);
   use = part("use", HTMLButtonElement);
   again = part("again", HTMLButtonElement);
   title = document.title.replace(/^Error: /, "");
-  /** @type {Arrival | undefined} */
-  arrival;
-  agreed = false;
-  sending = false;
-  stop = () => {};
+  /** @type {File | undefined} */
+  file;
 
-  /** @param {HTMLFormElement} form */
-  constructor(form) {
+  /**
+   * @param {HTMLFormElement} form
+   * @param {{ outbox: Outbox, go: (url: string) => void }} context
+   */
+  constructor(form, { outbox, go }) {
     this.form = form;
+    this.outbox = outbox;
+    this.go = go;
+    this.view = decodeURIComponent(new URL(form.action).pathname.split("/").pop() ?? "");
+    part("bar", HTMLElement).parentElement?.remove();
     this.words = form.dataset;
     form.classList.add("app-enhanced");
     for (const input of this.inputs) {
@@ -57,20 +64,11 @@ export class PhotoPage {
       input.labels?.[0].classList.add("nhsuk-button", ...rank);
       input.addEventListener("change", () => this.picked(input));
     }
-    this.use.addEventListener("click", () => {
-      this.agreed = true;
-      this.busy(!this.arrival);
-      this.goOn();
-    });
+    this.use.addEventListener("click", () => this.useIt());
     this.again.addEventListener("click", () => {
       this.reset();
       this.source.focus();
       this.source.click();
-    });
-    addEventListener("beforeunload", (event) => {
-      if (this.sending) {
-        event.preventDefault();
-      }
     });
   }
 
@@ -87,8 +85,8 @@ export class PhotoPage {
       this.refuse(problem);
       return;
     }
+    this.file = file;
     this.show(file);
-    this.send(file);
   }
 
   /**
@@ -98,9 +96,6 @@ export class PhotoPage {
   problem(file) {
     if (file.size === 0) {
       return this.words.empty;
-    }
-    if (file.size > Number(this.words.maxBytes)) {
-      return this.words.large;
     }
     return file.type && !file.type.startsWith("image/") ? this.words.kind : undefined;
   }
@@ -123,71 +118,28 @@ export class PhotoPage {
     part("look-heading", HTMLElement).focus();
   }
 
-  /** @param {File} file */
-  send(file) {
-    const body = new FormData();
-    for (const name of ["csrf_token", "photo_id", "request"]) {
-      body.set(name, this.field(name).value);
-    }
-    body.set("photo", file);
-    this.sending = true;
-    this.tell(0);
-    this.stop = upload(this.form.action, body, {
-      sending: (percent) => this.tell(percent),
-      waiting: (offline) => this.tell(0, offline ? this.words.offline : this.words.busy),
-      arrived: (arrival) => this.arrived(arrival),
-      refused: (sentence, status) =>
-        this.refuse(sentence || (status === 413 ? this.words.large : undefined) || this.words.failed),
-    });
-  }
-
-  /** @param {Arrival} arrival */
-  arrived(arrival) {
-    this.arrival = arrival;
-    this.sending = false;
-    this.busy(false);
-    this.tell(100, arrival.message);
-    if (arrival.hints.length > 0) {
-      this.agreed = false; // it was given before this was known
-      this.warn(arrival.hints.map(({ sentence }) => sentence));
-    }
-    this.goOn();
-  }
-
-  /** @param {string[]} sentences - what the quality check found */
-  warn(sentences) {
-    this.clear.hidden = true;
-    this.hints.append(part("hint-box", HTMLTemplateElement).content.cloneNode(true));
-    for (const sentence of sentences) {
-      const line = document.createElement("p");
-      line.textContent = sentence;
-      this.hints.querySelector("[data-hints]")?.append(line);
-    }
-    this.use.textContent = this.words.anyway ?? "";
-    this.prefer(this.again);
-  }
-
-  goOn() {
-    if (this.agreed && this.arrival) {
-      location.assign(this.arrival.next);
+  async useIt() {
+    if (this.file && this.use.getAttribute("aria-disabled") !== "true") {
+      this.busy(true);
+      await this.outbox.add({ view: this.view, blob: this.file });
+      this.go(this.outbox.next(this.view));
     }
   }
 
-  /** Back to the guidance, with a new photo id: what was on its way is stopped, what has arrived will be replaced. */
-  reset() {
-    this.stop();
-    this.arrival = undefined;
-    this.agreed = this.sending = false;
+  clearPreview() {
     URL.revokeObjectURL(this.preview.querySelector("img")?.src ?? "");
     this.preview.replaceChildren();
-    this.hints.replaceChildren();
+  }
+
+  /** Back to the guidance. */
+  reset() {
+    this.file = undefined;
+    this.clearPreview();
     this.noPreview.hidden = true;
     this.clear.hidden = false;
-    this.prefer(this.use);
     for (const input of this.inputs) {
       input.value = "";
     }
-    this.field("photo_id").value = newId();
     this.guide.hidden = this.form.hidden = false;
     this.look.hidden = true;
   }
@@ -231,37 +183,11 @@ export class PhotoPage {
   }
 
   /**
-   * Say how far it is: each step on the page, every quarter to a screen reader.
-   * @param {number} percent
-   * @param {string} [sentence] in place of the usual one
-   */
-  tell(percent, sentence) {
-    const usual = percent === 100 ? this.words.checking : this.words.sending?.replace("{}", String(percent));
-    this.bar.value = percent;
-    this.progress.textContent = sentence ?? usual ?? "";
-    if (percent % 25 === 0 && this.spoken.textContent !== this.progress.textContent) {
-      this.spoken.textContent = this.progress.textContent;
-    }
-  }
-
-  /**
    * The button keeps the focus while it waits, so it is never disabled.
    * @param {boolean} on
    */
   busy(on) {
     this.use.setAttribute("aria-disabled", String(on));
     this.use.textContent = (on ? this.words.wait : this.words.use) ?? "";
-  }
-
-  /** @param {HTMLButtonElement} button - the one to stand out */
-  prefer(button) {
-    for (const each of [this.use, this.again]) {
-      each.classList.toggle("nhsuk-button--secondary", each !== button);
-    }
-  }
-
-  /** @param {string} name */
-  field(name) {
-    return /** @type {HTMLInputElement} */ (this.form.elements.namedItem(name));
   }
 }

@@ -1,0 +1,173 @@
+// @ts-check
+// From page to page without leaving: the next page is fetched and its <main> put in place of this one's, so that photos go on
+// being sent. Whatever goes wrong ends in an ordinary navigation, except that there is no signal: then we wait here.
+
+/**
+ * Starts what a page does beyond its HTML; gives what ends it, or nothing where the page is not its own.
+ * @typedef {(main: HTMLElement) => (() => void) | undefined} Controller
+ */
+
+/**
+ * @typedef {object} Listener
+ * @property {(page: Document) => void} arrive - a page has come in; throws where it is not one of the journey
+ * @property {() => void} shown - and is there
+ * @property {(on: boolean) => void} wait - there is no signal to fetch it
+ * @property {() => string[]} waiting - the views whose photos the server does not have yet
+ */
+
+const PATHS = /^\/(photos(\/[a-z0-9-]+)?|check)$/;
+const AGAIN = 3_000; // milliseconds between two tries without signal
+
+export class Journey {
+  /** @type {(() => void)[]} */
+  endings = [];
+  /** @type {AbortController | undefined} */
+  fetching;
+
+  /**
+   * @param {Controller[]} controllers
+   * @param {Listener} listener
+   */
+  constructor(controllers, listener) {
+    this.controllers = controllers;
+    this.listener = listener;
+    document.addEventListener("click", (event) => this.clicked(event));
+    addEventListener("popstate", () => this.go(location.href, false));
+    addEventListener("pageshow", (event) => {
+      if (event.persisted) {
+        this.go(location.href, false); // back out of the browser's cache: it may be long ago
+      }
+    });
+    this.mount();
+  }
+
+  /** @param {MouseEvent} event */
+  clicked(event) {
+    const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
+    const plain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
+    if (
+      link instanceof HTMLAnchorElement &&
+      plain &&
+      !event.defaultPrevented &&
+      !link.target &&
+      isOurs(link)
+    ) {
+      event.preventDefault();
+      this.go(link.href);
+    }
+  }
+
+  /**
+   * @param {string} address
+   * @param {boolean} [push] - false where the address bar says so already
+   */
+  async go(address, push = true) {
+    this.fetching?.abort();
+    const fetching = new AbortController();
+    this.fetching = fetching;
+    try {
+      const page = await this.fetch(address, fetching.signal);
+      if (fetching.signal.aborted) {
+        return;
+      }
+      if (push) {
+        history.pushState(null, "", page.address);
+      } else if (page.address !== location.href) {
+        history.replaceState(null, "", page.address);
+      }
+      this.show(page.document);
+    } catch {
+      if (!fetching.signal.aborted) {
+        location.assign(address);
+      }
+    }
+  }
+
+  /**
+   * @param {string} address
+   * @param {AbortSignal} signal
+   * @returns {Promise<{ address: string, document: Document }>} throws where the page is not one of the journey
+   */
+  async fetch(address, signal) {
+    const headers = { Accept: "text/html", "X-Waiting": this.listener.waiting().join(",") };
+    for (;;) {
+      const answer = await fetch(address, { headers, signal }).catch(() => undefined);
+      if (signal.aborted) {
+        throw signal.reason;
+      }
+      const html = await answer?.text().catch(() => undefined);
+      this.listener.wait(html === undefined);
+      if (answer && html !== undefined) {
+        const page = new DOMParser().parseFromString(html, "text/html");
+        if (!answer.ok || !isOurs(new URL(answer.url)) || !page.querySelector("main")) {
+          throw new Error(`${answer.status}`);
+        }
+        return { address: answer.url, document: page };
+      }
+      await signalOr(AGAIN, signal);
+    }
+  }
+
+  /** @param {Document} page */
+  show(page) {
+    const [old, main] = [document.querySelector("main"), page.querySelector("main")];
+    if (!old?.parentElement || !main?.parentElement) {
+      throw new Error("no main");
+    }
+    this.listener.arrive(page);
+    for (const end of this.endings) {
+      end();
+    }
+    for (const part of [...old.parentElement.children].filter(
+      (part) => part !== old && part.id !== "sending",
+    )) {
+      part.remove();
+    }
+    const parts = [...main.parentElement.children].filter((part) => part !== main && part.id !== "sending");
+    old.parentElement.prepend(...parts.map((part) => document.adoptNode(part)));
+    old.replaceWith(document.adoptNode(main));
+    document.title = page.title;
+    document.documentElement.lang = page.documentElement.lang;
+    this.mount();
+    this.listener.shown();
+    const heading = main.querySelector("h1");
+    heading?.setAttribute("tabindex", "-1");
+    scrollTo(0, 0);
+    heading?.focus({ preventScroll: true });
+  }
+
+  mount() {
+    const main = document.querySelector("main");
+    /** @type {(() => void)[]} */
+    this.endings = [];
+    for (const controller of main ? this.controllers : []) {
+      const end = controller(/** @type {HTMLElement} */ (main));
+      if (end) {
+        this.endings.push(end);
+      }
+    }
+  }
+}
+
+/** @param {{ origin: string, pathname: string, search: string }} address */
+function isOurs({ origin, pathname, search }) {
+  return origin === location.origin && PATHS.test(pathname) && !search;
+}
+
+/**
+ * @param {number} milliseconds
+ * @param {AbortSignal} signal
+ * @returns {Promise<void>} when that much time is over, the signal comes back, or nobody waits any more
+ */
+function signalOr(milliseconds, signal) {
+  return new Promise((resolve) => {
+    const done = () => {
+      clearTimeout(timer);
+      removeEventListener("online", done);
+      resolve();
+    };
+    const timer = setTimeout(done, milliseconds);
+    addEventListener("online", done);
+    signal.addEventListener("abort", done);
+  });
+}
