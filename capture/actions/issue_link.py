@@ -1,12 +1,12 @@
 """Ask a patient for photos: a request and its one-time link."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from capture.domain.links import new_receipt, new_token, token_hash
-from capture.domain.policies import age_group, check_can_ask
+from capture.domain.links import new_receipt, new_token, read_receipt, token_hash
+from capture.domain.policies import age_group, check_can_ask, check_can_follow
 from capture.domain.requests import State
-from capture.errors import Conflict
+from capture.errors import Conflict, NotAllowed
 from capture.services import Services
 from capture.store import audit, practices, requests
 from capture.store.models import Practice, Request, new_id
@@ -15,7 +15,10 @@ from capture.store.requests import Details
 
 @dataclass(frozen=True)
 class Draft:
-    """What a member fills in. `key` is the form's own id: the same key never issues a second link."""
+    """What a member fills in. `key` is the form's own id: the same key never issues a second link.
+
+    A follow-up names in `follows` the receipt of the request that it repeats; protocol, site and side are that one's.
+    """
 
     label: str
     date_of_birth: date
@@ -25,6 +28,7 @@ class Draft:
     protocol: str
     days: int
     key: str
+    follows: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,7 @@ def issue_link(
     Raises NotAllowed when a policy forbids asking, Unavailable when the practice has no valid key, Conflict when this form
     has issued its link already.
     """
-    now = services.clock()
+    now, draft = services.clock(), _take_over(services, practice_id, draft)
     born, today = draft.date_of_birth, now.date()
     with services.database.read() as db:
         intimate_allowed = db.get_one(Practice, practice_id).intimate_allowed
@@ -65,7 +69,8 @@ def issue_link(
         changed_at=now,
         expires_at=now + timedelta(days=draft.days),
     )
-    details = Details(draft.label, draft.reference, draft.site, draft.side, draft.protocol, asked_by, age_group(born, today))
+    group = age_group(born, today)
+    details = Details(draft.label, draft.reference, draft.site, draft.side, draft.protocol, asked_by, group, draft.follows)
     with services.database.write() as db:
         practices.current_recipients(db, practice_id)  # a practice without a valid key cannot ask
         if requests.find_by_issue_key(db, practice_id, draft.key):
@@ -74,3 +79,21 @@ def issue_link(
         audit.append(db, practice_id, actor=actor, action="request drafted", subject=request_id, at=now)
         requests.move(db, request, State.SENT, actor=actor, now=now, days=draft.days)
     return Issued(request_id, request.receipt, f"{services.settings.link_origin}/r/{token}", request.expires_at)
+
+
+def _take_over(services: Services, practice_id: str, draft: Draft) -> Draft:
+    """For a follow-up, what was asked the last time. A request keeps what it asked for, so a follow-up of one needs no more."""
+    protocol = services.catalogue.protocols.get(draft.protocol)
+    if protocol is None or not protocol.follows:
+        if draft.follows:
+            raise NotAllowed("The receipt of an earlier request goes with a follow-up only.")
+        return draft
+    receipt = read_receipt(draft.follows)
+    with services.database.read() as db:
+        earlier = requests.find_by_receipt(db, practice_id, receipt)
+        if earlier is None:
+            raise NotAllowed("Your practice has no request with this receipt. Check it and try again.")
+        last = requests.details_of(db, earlier)
+    same_patient = services.vault.check_secret(earlier.dob_hash, draft.date_of_birth.isoformat(), earlier.id)
+    check_can_follow(State(earlier.state), same_patient=same_patient)
+    return replace(draft, protocol=last.protocol, site=last.site, side=last.side, follows=receipt)

@@ -92,16 +92,19 @@ def request() -> None:
 @click.option("--practice", "ods", required=True, metavar="ODS", help="The practice that asks.")
 @click.option("--dob", required=True, type=click.DateTime(["%Y-%m-%d"]), metavar="YYYY-MM-DD", help="The patient's date of birth.")
 @click.option("--protocol", required=True, metavar="NAME", help="What to ask for: a name from config/protocols.toml.")
-@click.option("--site", required=True, metavar="NAME", help="The place on the body: a name from config/sites.toml.")
+@click.option(
+    "--follows", default="", metavar="RECEIPT", help="With --protocol follow-up: the receipt of the request to ask again."
+)
+@click.option(
+    "--site", default="", metavar="NAME", help="The place on the body: a name from config/sites.toml; a follow-up has it."
+)
 @click.option("--side", type=click.Choice(["left", "right"]), help="The side, where there are two.")
 @click.option("--label", default="", metavar="TEXT", help="How staff will know whose photos these are.")
 @click.option("--reference", default="", metavar="TEXT", help="A reference of the practice's own.")
 @click.option("--days", type=click.IntRange(1, 28), help="How long the link works.")
 @json_option
 @reports_errors
-def create_request(
-    ods: str, dob: Any, protocol: str, site: str, side: str | None, label: str, reference: str, days: int | None, as_json: bool
-) -> None:
+def create_request(ods: str, dob: Any, days: int | None, side: str | None, as_json: bool, **asked: str) -> None:
     """Issue a request and print its link, which is shown now and never again."""
     import secrets
 
@@ -113,9 +116,8 @@ def create_request(
         with services.database.read() as db:
             practice = find_practice(db, ods)
         born: date = dob.date()
-        draft = Draft(
-            label, born, reference, site, side or "", protocol, days or services.settings.link_days, secrets.token_hex(16)
-        )
+        days = days or services.settings.link_days
+        draft = Draft(date_of_birth=born, side=side or "", days=days, key=secrets.token_hex(16), **asked)
         issued = issue_link(services, practice.id, draft, actor="operator", asked_by="the practice")
     finally:
         services.close()

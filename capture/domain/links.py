@@ -29,6 +29,12 @@ def new_receipt() -> str:
     return f"{code[:3]}-{code[3:]}"
 
 
+def read_receipt(text: str) -> str:
+    """A receipt as people type it, in small letters or without its hyphen; empty when it cannot be one."""
+    signs = "".join(text.upper().replace("-", " ").split())
+    return f"{signs[:3]}-{signs[3:]}" if len(signs) == 6 and set(signs) <= set(RECEIPT_ALPHABET) else ""
+
+
 def wait_after(wrong: int) -> timedelta:
     """How long the link waits after that many wrong dates of birth (SECURITY 5)."""
     if wrong < FREE_GUESSES:

@@ -3,6 +3,7 @@
 from datetime import date
 
 from capture.domain.protocols import Catalogue
+from capture.domain.requests import State
 from capture.errors import NotAllowed
 
 ADULT, CONSENT_AGE = 18, 16
@@ -35,6 +36,14 @@ def check_can_ask(
 
 
 def age(born: date, today: date) -> int:
+def check_can_follow(state: State, *, same_patient: bool) -> None:
+    """Whether an earlier request, of that state, may be asked again of this patient; NotAllowed says why not."""
+    if state is State.PURGED:
+        raise NotAllowed("The request with this receipt was deleted. Choose what to ask for from the list.")
+    if not same_patient:
+        raise NotAllowed("The request with this receipt is for another date of birth. Check both.")
+
+
     """Whole years."""
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 

@@ -101,7 +101,7 @@ def load_catalogue(folder: Path) -> Catalogue:
         _build(problems, f"view {name!r}", views, name, View, {"id": name, "do": (), "dont": (), **entry})
     problems += [problem for view in views.values() for problem in _check_view(view)]
     for name, entry in _tables(asked, "protocols", problems):
-        asked_for = entry.get("views")
+        asked_for: Any = entry.get("views")
         if not _fits(asked_for, tuple[str, ...]) or not views.keys() >= set(asked_for) or len(set(asked_for)) < len(asked_for):
             problems.append(f"protocol {name!r} must list views that are there, each once, not {asked_for!r}")
             continue

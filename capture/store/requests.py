@@ -93,6 +93,11 @@ def find_by_issue_key(db: Session, practice_id: str, key: str) -> Request | None
 
 def find_request(db: Session, practice_id: str, request_id: str) -> Request:
     """A request of that practice; another practice's is NotFound (SECURITY 28)."""
+def find_by_receipt(db: Session, practice_id: str, receipt: str) -> Request | None:
+    """The practice's request with that receipt; another practice's is not there (SECURITY 28)."""
+    return db.scalars(select(Request).where(Request.practice_id == practice_id, Request.receipt == receipt)).first()
+
+
     request = db.get(Request, request_id)
     if request is None or request.practice_id != practice_id:
         raise NotFound

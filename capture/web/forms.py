@@ -7,6 +7,7 @@ from datetime import date
 from flask_babel import gettext
 
 from capture.actions.issue_link import Draft
+from capture.domain.links import read_receipt
 from capture.domain.protocols import Catalogue
 from capture.errors import Conflict
 
@@ -63,14 +64,19 @@ def request_draft(form: Mapping[str, str], catalogue: Catalogue, today: date) ->
     if not label:
         errors["label"] = "Enter a name or label, so that you know whose photos these are"
     born = date_of_birth(form, errors, today)
+    protocol, follows = text_of(form, "protocol"), ""
     site, side = text_of(form, "site"), text_of(form, "side")
-    if site not in catalogue.sites:
+    if protocol in catalogue.protocols and catalogue.protocols[protocol].follows:
+        site = side = ""  # as the last time
+        follows = read_receipt(text_of(form, "follows"))
+        if not follows:
+            errors["follows"] = "Enter the receipt of the last photos, for example KX7-P3Q"
+    elif site not in catalogue.sites:
         errors["site"] = "Choose the place on the body"
     elif catalogue.sites[site].sides and side not in {"left", "right"}:
         errors["side"] = "Choose left or right"
     elif not catalogue.sites[site].sides:
         side = ""  # hidden once another place is chosen, and then still sent by a page without script
-    protocol = text_of(form, "protocol")
     if protocol not in catalogue.protocols:
         errors["protocol"] = "Choose which photos to ask for"
     days = text_of(form, "days", 3)
@@ -78,4 +84,4 @@ def request_draft(form: Mapping[str, str], catalogue: Catalogue, today: date) ->
         errors["days"] = "Choose how long the link works"
     if errors or born is None:
         return None, errors
-    return Draft(label, born, text_of(form, "reference", 60), site, side, protocol, int(days), key), errors
+    return Draft(label, born, text_of(form, "reference", 60), site, side, protocol, int(days), key, follows), errors

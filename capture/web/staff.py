@@ -96,7 +96,7 @@ def issue_request() -> Answer:
             services(), g.practice.id, draft, actor=g.member.id, member_id=g.member.id, asked_by=g.member.name
         )
     except NotAllowed as error:
-        return _request_page({"site": error.sentence}, values), 422
+        return _request_page({"follows" if draft.follows else "site": error.sentence}, values), 422
     text = f"{g.practice.name} has asked for photos of your skin. Please take them here: {issued.link}"
     return render_template(
         "staff/request_issued.jinja",
@@ -236,6 +236,7 @@ def _row(db: Session, row: Request) -> dict[str, Any]:
         "reference": details.reference,
         "site_text": describe_site(catalogue.sites[details.site], details.side),
         "protocol_title": catalogue.protocols[details.protocol].title,
+        "follows": details.follows,
         "state": state,
         "state_text": text,
         "state_colour": colour,

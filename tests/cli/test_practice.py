@@ -192,6 +192,20 @@ def test_a_request_prints_a_link_that_opens(capture: Command, open_services: Ope
     assert (details.label, details.reference, details.site, details.side) == ("Mrs Ada Byron", "EMIS 1", "arm", "left")
 
 
+def test_a_follow_up(capture: Command, open_services: Opener, key: str) -> None:
+    """With the receipt of an earlier request and no more, the same views of the same place are asked for."""
+    capture("practice", "add", *PRACTICE, "--recipient", key)
+    receipt = capture.json("request", "create", *REQUEST)["receipt"]
+    again = ("--practice", "A81001", "--dob", "1980-03-31", "--protocol", "follow-up")
+    made = capture.json("request", "create", *again, "--follows", receipt.lower())
+    services = open_services()
+    with services.database.read() as db:
+        details = details_of(db, db.get_one(Request, made["id"]))
+    assert (details.protocol, details.site, details.side, details.follows) == ("lesion", "arm", "left", receipt)
+    assert "no request with this receipt" in capture("request", "create", *again, code=1).stderr
+    assert "follow-up only" in capture("request", "create", *REQUEST, "--follows", receipt, code=1).stderr
+
+
 def test_a_request_for_a_person_is_one_line(capture: Command, key: str) -> None:
     """Without --json the link alone is printed, so that it can be piped; seven days is the default."""
     capture("practice", "add", *PRACTICE, "--recipient", key)

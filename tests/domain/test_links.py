@@ -16,6 +16,7 @@ from capture.domain.links import (
     TOKEN_LENGTH,
     new_receipt,
     new_token,
+    read_receipt,
     token_hash,
     wait_after,
 )
@@ -66,3 +67,16 @@ def test_waits_grow_after_five_wrong_dates() -> None:
     assert set(waits[FREE_GUESSES + 3 :]) == {timedelta(minutes=15)}
     assert all(earlier <= later for earlier, later in pairwise(waits))
     assert (FREE_GUESSES, GUESSES_IN_ALL) == (5, 20)
+
+
+@given(st.sampled_from([new_receipt() for _ in range(20)]), st.sampled_from(["{0}", " {0}", "{1}", "{2}", "{3}"]))
+def test_a_receipt_as_people_type_it(receipt: str, typed: str) -> None:
+    """A receipt is known again in small letters, with spaces, or without its hyphen."""
+    assert read_receipt(typed.format(receipt, receipt.lower(), receipt.replace("-", ""), receipt.replace("-", " "))) == receipt
+
+
+@given(st.text(max_size=12))
+def test_any_text_is_a_receipt_or_none(text: str) -> None:
+    """Whatever is typed gives a well-formed receipt or nothing."""
+    found = read_receipt(text)
+    assert found == "" or (len(found) == 7 and set(found) <= {*RECEIPT_ALPHABET, "-"} and read_receipt(found) == found)

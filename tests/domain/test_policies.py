@@ -6,8 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capture.domain.policies import age, age_group, check_can_ask, check_may_ask, check_may_open, may_ask, may_open
+from capture.domain.policies import (
+    age,
+    age_group,
+    check_can_ask,
+    check_can_follow,
+    check_may_ask,
+    check_may_open,
+    may_ask,
+    may_open,
+)
 from capture.domain.protocols import load_catalogue
+from capture.domain.requests import State
 from capture.errors import NotAllowed
 from capture.settings import ROOT
 from capture.store.members import ROLES
@@ -81,6 +91,18 @@ def test_the_reason_is_said(protocol: str, site: str, side: str, born: date, rea
     """What cannot be asked is refused with the reason, in a sentence."""
     with pytest.raises(NotAllowed, match=reason):
         check_can_ask(CATALOGUE, protocol, site, side, born, TODAY)
+
+
+@pytest.mark.parametrize("state", State)
+def test_what_may_be_asked_again(state: State) -> None:
+    """Every request can be followed up, of the same patient only, unless it was deleted."""
+    if state is State.PURGED:
+        with pytest.raises(NotAllowed, match="was deleted"):
+            check_can_follow(state, same_patient=True)
+    else:
+        check_can_follow(state, same_patient=True)
+        with pytest.raises(NotAllowed, match="another date of birth"):
+            check_can_follow(state, same_patient=False)
 
 
 @pytest.mark.parametrize("born", [TODAY, date(1901, 1, 1)])
