@@ -5,7 +5,6 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from capture.actions.agree import CONSENT_VERSION
 from capture.domain.protocols import View, describe_site
 from capture.domain.requests import DONE, State, check_can_continue
 from capture.errors import Conflict
@@ -14,7 +13,7 @@ from capture.sealing.contents import Consent, Part, Removed, SealedPhoto, Sealed
 from capture.sealing.contents import Practice as PracticeName
 from capture.sealing.keys import Recipient
 from capture.services import Services
-from capture.store import photos, practices, requests
+from capture.store import photos, practices, requests, sessions
 from capture.store.models import Bundle, Photo, Practice, Request, new_id
 from capture.store.requests import Answers
 
@@ -54,16 +53,18 @@ def submit(services: Services, request_id: str, note: str) -> str:
         )
         photos.insert_bundle(db, bundle, list(services.inboxes), now)
         request.submitted_at, request.answers_sealed = now, None
+        request.hand_over_hash = request.hand_over_until = None
+        sessions.keep_receipts(db, request.id, now)
         requests.move(db, request, State.SUBMITTED, actor="patient", now=now, photos=len(arrived))
-        return request.receipt
         services.arriving.end_request(request_id)
+        return request.receipt
 
 
 def _in_order(services: Services, db: Session, request: Request) -> list[tuple[View, Photo]]:
-    """The photos that have arrived, with their views, in the protocol's order."""
+    """The photos that have arrived, with their views: those asked for in the protocol's order, then those that were added."""
     by_view = {photo.view: photo for photo in photos.current_photos(db, request.id)}
-    protocol = services.catalogue.protocols[requests.details_of(db, request).protocol]
-    return [(view, by_view[view.id]) for view in protocol.views if view.id in by_view]
+    views = services.catalogue.views_of(requests.details_of(db, request).protocol)
+    return [(view, by_view[view.id]) for view in views if view.id in by_view]
 
 
 def _sealed_photo(part: Part, view: View, facts: dict[str, Any]) -> SealedPhoto:
@@ -103,15 +104,21 @@ def _sealed_request(
         side=details.side,
         snomed=site.snomed or None,
         protocol=details.protocol,
-        answers=_answers(answers),
+        answers=_answers(services, details.protocol, answers, {photo.view for photo in shown}),
         note=note,
-        consent=Consent(CONSENT_VERSION, datetime.fromisoformat(answers.agreed_at)),
+        consent=Consent(answers.version, datetime.fromisoformat(answers.agreed_at)),
         submitted_at=now,
         photos=shown,
     )
 
 
-def _answers(answers: Answers) -> dict[str, str]:
-    """What the patient agreed to, in its words, and who took the photos."""
-    agreed = {f"agreed {number}": text for number, text in enumerate(answers.statements, 1)}
-    return {**agreed, "who took the photos": answers.helper}
+def _answers(services: Services, protocol: str, answers: Answers, arrived: set[str]) -> dict[str, str]:
+    """What was agreed to and by whom, who took the photos, and which could not be taken: all in words."""
+    said = {f"agreed {number}": text for number, text in enumerate(answers.statements, 1)}
+    said |= {"who agreed": answers.who, "their relation to the patient": answers.relation}
+    said |= {"who took the photos": answers.helper}
+    said |= {"another phone": "handed over to another phone" if answers.handed_over else ""}
+    for view in services.catalogue.views_of(protocol):
+        if view.id in answers.skipped and view.id not in arrived:
+            said[f"not taken: {view.title}"] = answers.skipped[view.id]
+    return {question: answer for question, answer in said.items() if answer}

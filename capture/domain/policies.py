@@ -9,6 +9,7 @@ from capture.errors import NotAllowed
 ADULT, CONSENT_AGE = 18, 16
 """From when intimate places may be asked for at all, and from when people agree for themselves."""
 NO_CHILD = "Photos of an intimate place cannot be asked of anyone under 18."
+CHILD_ALONE = "You are under 16. Ask a parent, or someone with parental responsibility, to go on, or phone the practice."
 NOT_SWITCHED_ON = "This practice does not ask for photos of intimate places. See the patient instead."
 ASKING_ROLES, OPENING_ROLES = {"requester", "manager"}, {"reader", "manager"}
 
@@ -35,7 +36,6 @@ def check_can_ask(
         raise NotAllowed(NOT_SWITCHED_ON)
 
 
-def age(born: date, today: date) -> int:
 def check_can_follow(state: State, *, same_patient: bool) -> None:
     """Whether an earlier request, of that state, may be asked again of this patient; NotAllowed says why not."""
     if state is State.PURGED:
@@ -44,6 +44,7 @@ def check_can_follow(state: State, *, same_patient: bool) -> None:
         raise NotAllowed("The request with this receipt is for another date of birth. Check both.")
 
 
+def age(born: date, today: date) -> int:
     """Whole years."""
     return today.year - born.year - ((today.month, today.day) < (born.month, born.day))
 
@@ -52,6 +53,20 @@ def age_group(born: date, today: date) -> str:
     """`child` (a parent agrees), `young` (16 and 17: agrees alone, or a parent does) or `adult`."""
     years = age(born, today)
     return "child" if years < CONSENT_AGE else "young" if years < ADULT else "adult"
+
+
+def who_may_agree(group: str) -> tuple[str, ...]:
+    """Of `me`, `parent` and `proxy` those who may agree for someone of that age group; all where it is not known."""
+    return {"child": ("parent",), "adult": ("me", "proxy")}.get(group, ("me", "parent", "proxy"))
+
+
+def check_can_agree(group: str, who: str) -> None:
+    """The same; NotAllowed says whom to ask."""
+    if who in who_may_agree(group):
+        return
+    if group == "child":
+        raise NotAllowed(CHILD_ALONE)
+    raise NotAllowed("Choose who you are.")
 
 
 def may_ask(role: str) -> bool:

@@ -37,11 +37,13 @@ class Details:
 class Answers:
     """What the patient said; sealed until it goes into the sealed request, then forgotten.
 
-    `who` agreed, the `relation` of a proxy and `helper`, who takes the photos, are words; `skipped` says for a view why it
-    cannot be taken. `keep_key` (32 random bytes in base64url) is what the phone keeps photos under that have not arrived yet.
+    `version` names the text agreed to, the first one where nothing says. `who` agreed, the `relation` of a proxy and `helper`,
+    who takes the photos, are words; `skipped` says for a view why it cannot be taken. `keep_key` (32 random bytes in base64url)
+    is what the phone keeps photos under that have not arrived yet.
     """
 
     agreed_at: str = ""
+    version: str = "2026-11"
     statements: tuple[str, ...] = ()
     helper: str = ""
     keep_key: str = ""
@@ -91,13 +93,13 @@ def find_by_issue_key(db: Session, practice_id: str, key: str) -> Request | None
     return db.scalars(select(Request).where(Request.practice_id == practice_id, Request.issue_key == key)).first()
 
 
-def find_request(db: Session, practice_id: str, request_id: str) -> Request:
-    """A request of that practice; another practice's is NotFound (SECURITY 28)."""
 def find_by_receipt(db: Session, practice_id: str, receipt: str) -> Request | None:
     """The practice's request with that receipt; another practice's is not there (SECURITY 28)."""
     return db.scalars(select(Request).where(Request.practice_id == practice_id, Request.receipt == receipt)).first()
 
 
+def find_request(db: Session, practice_id: str, request_id: str) -> Request:
+    """A request of that practice; another practice's is NotFound (SECURITY 28)."""
     request = db.get(Request, request_id)
     if request is None or request.practice_id != practice_id:
         raise NotFound

@@ -1,6 +1,7 @@
 """Sessions, kept here so that signing out ends them at once (SECURITY 26). The cookie holds 256 random bits, this their hash.
 
-Kinds: `password` (a member who still has to give the one-time code), `staff`, `patient` (someone who gave the date of birth).
+Kinds: `password` (a member who still has to give the one-time code), `staff`, `patient` (someone who gave the date of birth),
+`receipt` (what a patient's session becomes once the photos are sent: it shows the receipt and nothing else).
 """
 
 import hashlib
@@ -26,6 +27,7 @@ LIFETIMES = {
     "password": Lifetime(timedelta(minutes=10), timedelta(minutes=10)),
     "staff": Lifetime(timedelta(minutes=30), timedelta(hours=12)),
     "patient": Lifetime(timedelta(hours=12), timedelta(days=2)),
+    "receipt": Lifetime(timedelta(days=28), timedelta(days=28)),
 }
 _TOUCH_EVERY = timedelta(minutes=1)
 
@@ -83,6 +85,12 @@ def end_session(db: Session, cookie: str) -> None:
 def end_sessions_of_request(db: Session, request_id: str) -> None:
     """End every patient session of a request."""
     db.execute(delete(SessionRow).where(SessionRow.request_id == request_id))
+
+
+def keep_receipts(db: Session, request_id: str, now: datetime) -> None:
+    """Turn every patient session of a request that was sent into one that shows the receipt."""
+    of_patients = update(SessionRow).where(SessionRow.request_id == request_id, SessionRow.kind == "patient")
+    db.execute(of_patients.values(kind="receipt", seen_at=now, expires_at=now + LIFETIMES["receipt"].total))
 
 
 def _hash(cookie: str) -> str:

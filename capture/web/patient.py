@@ -117,7 +117,7 @@ def check() -> Answer:
     """What will be sent, and a note."""
     if onward := journey.elsewhere():
         return onward
-    if not g.arrived:
+    if not shot_list.taken():
         return redirect(url_for(".photo_list"), 303)
     return render_template("patient/check.jinja", **shot_list.tasks(), values={"note": ""})
 
@@ -162,7 +162,7 @@ def _photo_page(view: View, errors: dict[str, str]) -> str:
         view=view,
         **shot_list.place_of(view),
         photo_id=secrets.token_hex(16),
-        done=view.id in g.arrived,
+        done=view.id in shot_list.taken(),
         errors=errors,
         accept=ACCEPT,
         max_bytes=services().settings.max_upload_bytes,

@@ -1,6 +1,7 @@
 """What every answer carries, and what every unsafe request must show: headers, a nonce, cookies, an origin of one's own."""
 
 import secrets
+from datetime import timedelta
 from wsgiref.headers import Headers
 
 from flask import Flask, Response, g, request
@@ -50,9 +51,10 @@ def cookie_name(settings: Settings, name: str) -> str:
     return f"__Host-{name}" if settings.secure else name
 
 
-def set_cookie(response: BaseResponse, settings: Settings, name: str, value: str) -> None:
-    """A session cookie: HttpOnly, SameSite=Lax, for this host only, gone with the browser."""
-    response.set_cookie(cookie_name(settings, name), value, secure=settings.secure, httponly=True, samesite="Lax", path="/")
+def set_cookie(response: BaseResponse, settings: Settings, name: str, value: str, max_age: timedelta | None = None) -> None:
+    """A session cookie: HttpOnly, SameSite=Lax, for this host only, gone with the browser or after `max_age`."""
+    name = cookie_name(settings, name)
+    response.set_cookie(name, value, max_age=max_age, secure=settings.secure, httponly=True, samesite="Lax", path="/")
 
 
 def drop_cookie(response: BaseResponse, settings: Settings, name: str) -> None:

@@ -4,7 +4,6 @@ from typing import Any
 
 from flask import g, url_for
 
-from capture.domain.protocols import wanted
 from capture.domain.requests import DONE, State
 from capture.web import services, shot_list
 
@@ -16,7 +15,7 @@ def facts() -> dict[str, Any] | None:
     return {
         "key": g.answers.keep_key,
         "views": shot_list.for_script(),
-        "total": len(wanted(g.views, g.arrived, g.answers.skipped)),
+        "total": shot_list.count(),
         "check": url_for("patient.check"),
         "max_bytes": services().settings.max_upload_bytes,
     }

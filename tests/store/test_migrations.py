@@ -92,7 +92,7 @@ def test_whether_there_is_a_database(empty_url: str, vault: Vault) -> None:
 
 
 def test_from_the_first_tables_on(empty_url: str, vault: Vault) -> None:
-    """A practice with requests and sessions that the first version wrote is whole after the upgrade, with the choices made for it."""
+    """A practice with requests and sessions that the first version wrote is whole after the upgrade, the new choices made."""
     database = Database(empty_url, vault)
     migrate_to(database, "0001")
     zero, now = "0" * 32, "2026-11-22 10:00:00.000000+00:00"

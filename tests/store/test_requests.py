@@ -198,11 +198,11 @@ def test_links_to_another_phone_are_forgotten(database: Database, practice: Prac
 
 
 def test_refused_files_are_counted(database: Database, practice: Practice) -> None:
-    """Each refused file counts against the link (SECURITY 20)."""
+    """Each refused file counts against the link, and its bytes do (SECURITY 20)."""
     with database.write() as db:
         request = add_request(db, practice.id)
         for _ in range(3):
-            requests.count_refusal(db, request.id)
+            requests.count_refusal(db, request.id, 1 << 31)
     with database.read() as db:
         counted = db.get_one(Request, request.id)
         assert (counted.refusals, counted.received_bytes) == (3, 3 << 31)

@@ -9,6 +9,7 @@ from werkzeug.routing import Rule
 
 from capture.services import Services
 from capture.store.practices import list_identities
+from capture.web.patient import NO_SESSION
 from tests.builders import (
     AMember,
     APractice,
@@ -128,7 +129,7 @@ def test_patient_routes_need_a_session(app: Flask, houses: tuple[House, House]) 
     token = stranger.csrf("/staff/sign-in")
     for unsafe in (False, True):
         for rule, method in rules(app, unsafe=unsafe):
-            if rule.endpoint.startswith("patient.") and rule.endpoint not in {"patient.start", "patient.confirm"}:
+            if rule.endpoint.startswith("patient.") and rule.endpoint not in NO_SESSION:
                 page = stranger.open(
                     method, address(app, rule, house.asked, house.ids), data={"csrf_token": token} if unsafe else None
                 )
