@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
 from capture.domain.protocols import load_catalogue
+from capture.domain.quality import load_thresholds
 from capture.errors import SettingsError
 from capture.inbox.web import WebInbox
 from capture.photos import Cleaner
@@ -42,7 +43,7 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now) ->
 
     Raises SettingsError when keys are missing that the database depends on, Unavailable when it does not answer.
     """
-    catalogue = load_catalogue(ROOT / "config")
+    catalogue, thresholds = load_catalogue(ROOT / "config"), load_thresholds(ROOT / "config" / "quality.toml")
     make_folder(settings.var)
     check_private(settings.var)
     fresh = not database_exists(settings.database)
@@ -53,6 +54,7 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now) ->
     return Services(
         settings=settings,
         catalogue=catalogue,
+        thresholds=thresholds,
         vault=vault,
         signing_key=signing_key,
         database=database,

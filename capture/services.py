@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from capture.domain.protocols import Catalogue
+from capture.domain.quality import Thresholds
 from capture.inbox.base import Inbox
 from capture.photos import Cleaner
 from capture.photos.arriving import Arriving
@@ -21,6 +22,7 @@ class Services:
 
     settings: Settings
     catalogue: Catalogue
+    thresholds: Thresholds
     vault: Vault
     signing_key: SigningKey
     database: Database

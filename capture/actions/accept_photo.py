@@ -184,4 +184,5 @@ def _check_same(db: Session, request: Request, already: Photo, view: str, sha256
 def _answer(services: Services, db: Session, request: Request, photo: Photo, preview: bytes) -> Accepted:
     arrived = {current.view for current in photos.current_photos(db, request.id)}
     total = len(wanted(_views(services, db, request), arrived, requests.answers_of(db, request).skipped))
-    return Accepted(photo.id, len(arrived), total, (), preview)
+    found, takes = photos.facts_of(db, photo).get("hints", ()), photos.count_photos(db, request.id, photo.view)
+    return Accepted(photo.id, len(arrived), total, tuple(found), takes, preview)

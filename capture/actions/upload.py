@@ -62,7 +62,7 @@ def append(services: Services, request_id: str, photo_id: str, offset: int, chun
             upload.put(offset, chunk)
             if not upload.whole:
                 return _progress(upload)
-            accept_photo.accept_photo(services, request_id, upload.view, photo_id, upload.data)
+            accept_photo.accept_photo(services, request_id, upload.view, photo_id, upload.data, anyway=upload.sent_anyway)
         except (Unavailable, WrongOffset):
             raise
         except CaptureError:

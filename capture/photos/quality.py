@@ -1,52 +1,83 @@
-"""Figures for blur, light and size, from a small grey picture: hints for the patient, never a clinical statement."""
+"""Figures for blur, light and size, from a small picture of the whole: what hints are made of, never a clinical statement.
 
-import operator
+static/js/patient/quality.js measures the same on the phone, so every step here is one that a canvas can follow.
+"""
 
 from PIL import Image, ImageFilter
 
+LONG_SIDE = 400
+"""Pixels on the long side of the picture that is measured; a smaller one is measured as it is."""
+NOISE = 60
+"""Energy of coarse detail below which there is too little to tell blur from smooth skin; in the unit of `_energies`."""
+BURNT = 250
 _LAPLACIAN = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128)
-_GRID = 4
-_LEVELS = range(256)
-_SQUARES = [level * level for level in _LEVELS]
+_GRID, _FINER = 4, 16
+_SQUARES = [_FINER * (level - 128) ** 2 for level in range(256)]
 
 
 def measure(small: Image.Image, width: int, height: int) -> dict[str, float]:
-    """Measure `small` (a picture of the whole at about an eighth of its size); `width` and `height` are the whole's.
+    """Measure `small` (the whole at about an eighth of its size, at least LONG_SIDE long); `width` and `height` are the whole's.
 
-    sharpness   variance of the Laplacian in the sharpest sixteenth of the middle (0 is flat; skin in focus is above 20)
-    light       95th percentile of luma, 0 to 255 (below 90 is dark)
-    clipped     share of pixels burnt out to white, 0 to 1
+    sharpness   in the part of the middle with the most fine detail: its fine detail as a share of its coarse (see _sharpness)
+    light       95th percentile of luma, 0 to 255
+    clipped     share of the middle that is burnt out to white, 0 to 1
     megapixels  of the whole
     """
-    grey = small if small.mode == "L" else small.convert("L")
-    count = grey.width * grey.height
-    histogram = grey.histogram()
-    light, above = 255, 0
-    while light > 0 and (above := above + histogram[light]) < count * 0.05:
-        light -= 1
+    grey = _to_scale(small if small.mode == "L" else small.convert("L"))
+    middle = _middle(grey).histogram()
     return {
-        "sharpness": round(_sharpness(grey), 1),
-        "light": float(light),
-        "clipped": round(sum(histogram[250:]) / count, 4),
+        "sharpness": round(_sharpness(grey), 3),
+        "light": float(_percentile(grey.histogram(), 0.95)),
+        "clipped": round(sum(middle[BURNT:]) / sum(middle), 4),
         "megapixels": round(width * height / 1e6, 2),
     }
 
 
+def _to_scale(grey: Image.Image) -> Image.Image:
+    """`grey` at LONG_SIDE: halved while that is exact averaging, then brought to size by a triangle filter."""
+    while max(grey.size) >= 2 * LONG_SIDE:
+        grey = grey.reduce(2)
+    longest = max(grey.size)
+    if longest <= LONG_SIDE:
+        return grey
+    width, height = (max(1, (2 * side * LONG_SIDE + longest) // (2 * longest)) for side in grey.size)
+    return grey.resize((width, height), Image.Resampling.BILINEAR)
+
+
 def _sharpness(grey: Image.Image) -> float:
-    """The sharpest part decides, because smooth skin around a sharp mole is smooth (FACTS, cheap measures)."""
+    """Energy of detail one pixel wide over that of detail two pixels wide, where there is most of the first.
+
+    Two scales, because the energy alone also tells a rough subject from a smooth one; the sharpest part, because most of a photo of
+    skin is smooth (FACTS, cheap measures). NOISE keeps sensor noise on smooth skin from passing for detail.
+    """
+    fine, coarse = _energies(grey), _energies(grey.reduce(2))
+    if not fine or not coarse:
+        return 0.0
+    best = fine.index(max(fine))
+    return fine[best] / (coarse[best] + NOISE)
+
+
+def _energies(grey: Image.Image) -> list[float]:
+    """Mean square of the Laplacian in each of the 16 parts of the middle, row by row; none where there is no room for them."""
+    middle = _middle(grey)
+    across, down = (middle.width - 2) // _GRID, (middle.height - 2) // _GRID
+    if across < 1 or down < 1:
+        return []
+    edges = middle.filter(_LAPLACIAN).crop((1, 1, 1 + _GRID * across, 1 + _GRID * down))  # Pillow leaves the border unfiltered
+    means = edges.point(_SQUARES, "I").reduce((across, down))
+    return [means.getpixel((x, y)) / _FINER for y in range(_GRID) for x in range(_GRID)]  # type: ignore[operator]
+
+
+def _middle(grey: Image.Image) -> Image.Image:
+    """Three quarters of each side: what lies at the edge is seldom what was asked for."""
     width, height = grey.size
-    middle = grey.crop((width // 8, height // 8, width - width // 8, height - height // 8))
-    if min(middle.size) < 4 * _GRID:
-        return _variance(middle.filter(_LAPLACIAN)) if min(middle.size) >= 3 else 0.0
-    edges = middle.filter(_LAPLACIAN)
-    across, down = edges.width // _GRID, edges.height // _GRID
-    return max(
-        _variance(edges.crop((x * across, y * down, (x + 1) * across, (y + 1) * down))) for x in range(_GRID) for y in range(_GRID)
-    )
+    return grey.crop((width // 8, height // 8, width - width // 8, height - height // 8))
 
 
-def _variance(grey: Image.Image) -> float:
-    histogram, count = grey.histogram(), grey.width * grey.height
-    mean: float = sum(map(operator.mul, histogram, _LEVELS)) / count
-    squares: float = sum(map(operator.mul, histogram, _SQUARES)) / count
-    return squares - mean * mean
+def _percentile(histogram: list[int], share: float) -> int:
+    """The highest level that at least `1 - share` of the pixels reach."""
+    wanted, level, above = sum(histogram) * (1 - share), 255, histogram[255]
+    while level and above < wanted:
+        level -= 1
+        above += histogram[level]
+    return level

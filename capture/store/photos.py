@@ -12,9 +12,14 @@ from capture.store.models import Bundle, Delivery, Photo
 
 def insert_photo(db: Session, photo: Photo, facts: dict[str, Any]) -> None:
     """Add a photo with what is known of it (its report, clean size and hash) sealed to its row."""
-    photo.facts_sealed = db.info["vault"].seal(facts, f"photos.facts/{photo.id}")
+    set_facts(db, photo, facts)
     db.add(photo)
     db.flush()
+
+
+def set_facts(db: Session, photo: Photo, facts: dict[str, Any]) -> None:
+    """Seal what is known of a photo to its row, in place of what was known before."""
+    photo.facts_sealed = db.info["vault"].seal(facts, f"photos.facts/{photo.id}")
 
 
 def facts_of(db: Session, photo: Photo) -> dict[str, Any]:
@@ -34,9 +39,10 @@ def current_photos(db: Session, request_id: str) -> list[Photo]:
     return list(db.scalars(query.order_by(Photo.arrived_at, Photo.id)))
 
 
-def count_photos(db: Session, request_id: str) -> int:
-    """All that ever arrived for a request, replaced ones too: what the quota counts."""
-    return db.scalar(select(func.count()).select_from(Photo).where(Photo.request_id == request_id)) or 0
+def count_photos(db: Session, request_id: str, view: str | None = None) -> int:
+    """All that ever arrived for a request, or for one view of it, replaced ones too: what the quota counts."""
+    query = select(func.count()).select_from(Photo).where(Photo.request_id == request_id)
+    return db.scalar(query if view is None else query.where(Photo.view == view)) or 0
 
 
 def insert_bundle(db: Session, bundle: Bundle, inboxes: list[str], now: datetime) -> None:

@@ -52,6 +52,7 @@ EVENTS = {
     "another phone asked": "Patient made a link to go on with another phone",
     "another phone joined": "Another phone went on with the photos",
     "photo arrived": "A photo arrived and was sealed",
+    "photo kept": "The patient chose to use a photo that may not be clear",
     "request submitted": "Patient sent the photos",
     "request delivered": "Photos are in the practice's inbox",
     "request collected": "Photos opened",

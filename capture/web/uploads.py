@@ -7,6 +7,7 @@ from flask import request
 
 from capture.actions.accept_photo import Accepted
 from capture.errors import PhotoRefused
+from capture.web.hints import explain
 
 PHOTO_ID = re.compile(r"[0-9a-f]{32}")
 FIELDS = ("camera", "photo")
@@ -37,7 +38,7 @@ def photo_json(accepted: Accepted, next_url: str) -> dict[str, Any]:
     return {
         "id": accepted.photo_id,
         "message": f"{accepted.arrived} of {accepted.total} photos have arrived",
-        "hints": list(accepted.hints),
+        "hints": explain(accepted.hints),
         "next": next_url,
         "arrived": accepted.arrived,
         "total": accepted.total,

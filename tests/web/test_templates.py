@@ -18,7 +18,15 @@ from tests.conftest import Clock
 from tests.web.html import Visitor, check, parse
 
 TEMPLATES = sorted(str(path.relative_to(ROOT / "templates")) for path in (ROOT / "templates").rglob("*.jinja"))
-PARTS = {"base.jinja", "phone.jinja", "staff/layout.jinja", "patient/clear.jinja", "patient/script.jinja", "patient/unclear.jinja"}
+PARTS = {
+    "base.jinja",
+    "phone.jinja",
+    "staff/layout.jinja",
+    "patient/clear.jinja",
+    "patient/hint.jinja",
+    "patient/script.jinja",
+    "patient/unclear.jinja",
+}
 NOW = datetime(2026, 7, 22, 15, 5, tzinfo=UTC)
 VIEW = View("close-up", "Close-up", "Short.", "close-up.svg", "20 cm", "Light.", ("Do.",), ("Do not.",), "ring")
 ROW: dict[str, Any] = {
@@ -41,7 +49,10 @@ GIVEN: dict[str, Any] = {
     "done_count": 0,
     "total": 1,
     "sites": [{"name": "scalp", "title": "Scalp", "sides": False, "intimate": False}],
-    "protocols": [{"name": "rash", "title": "Rash", "summary": "Three photos."}],
+    "protocols": [
+        {"name": "rash", "title": "Rash", "summary": "Three photos."},
+        {"name": "follow-up", "title": "Follow-up", "summary": "As last time.", "follows": True},
+    ],
     "number": 1,
     "photo_id": "0" * 32,
     "max_bytes": 3_400_000,
@@ -65,18 +76,21 @@ GIVEN: dict[str, Any] = {
     "next_url": "/check",
     "again_url": "/photos/close-up",
     "statements": [{"id": "use", "text": "I agree."}],
+    "reasons": [{"value": "hurts", "text": "It hurts"}],
+    "minutes": 15,
     "expiry": (1, 7),
     "status": 404,
     "sentence": "There is nothing at this address.",
 }
 FIELDS = {
     "patient/start.jinja": ["dob"],
-    "patient/agree.jinja": ["agree", "helper"],
+    "patient/agree.jinja": ["who", "relation", "agree", "helper"],
+    "patient/cannot.jinja": ["reason", "words"],
     "patient/photo.jinja": ["photo"],
     "patient/check.jinja": ["note"],
     "staff/sign_in.jinja": ["email", "password"],
     "staff/sign_in_code.jinja": ["code"],
-    "staff/request_new.jinja": ["label", "dob", "reference", "site", "side", "protocol", "days"],
+    "staff/request_new.jinja": ["label", "dob", "reference", "site", "side", "protocol", "follows", "days"],
 }
 """The fields of each form; a template that shows errors and is not here fails the first test."""
 
@@ -124,9 +138,11 @@ def test_shows_errors(app: Flask, template: str) -> None:
 
 def test_hints(app: Flask) -> None:
     """A photo that may not be clear is shown with the reason, and taking it again is what the page proposes first."""
-    text = render(app, "patient/look.jinja", hints=["It is dark."], preview="data:image/jpeg;base64,AA").text
-    assert "It is dark." in text
-    assert "Use it anyway" in text
+    given = {"hints": ["It is dark."], "preview": "data:image/jpeg;base64,AA", "keep_url": "/photos/close-up/keep"}
+    first, second = (render(app, "patient/look.jinja", **given, may_keep=may_keep).text for may_keep in (False, True))
+    assert "It is dark." in first
+    assert "Use it anyway" not in first
+    assert "Use it anyway" in second
 
 
 @pytest.mark.parametrize(
