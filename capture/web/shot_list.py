@@ -1,11 +1,12 @@
 """The photos of a request as the patient meets them: what there is, where each stands, what comes next.
 
-`g` holds the request's `views`, the ids of those that have `arrived`, how many photos were `taken` in all, and the `answers`.
+`g` holds the request's `views`, when each that has `arrived` did, how many photos were `taken` in all, and the `answers`. What
+waits on the phone, as the page's script says, counts as taken: the pages say the same whatever the signal.
 """
 
 from typing import Any
 
-from flask import g, url_for
+from flask import g, request, url_for
 
 from capture.domain.protocols import View, missing, wanted
 from capture.errors import NotFound
@@ -21,16 +22,27 @@ def find(view_id: str) -> View:
     raise NotFound
 
 
+def done_views() -> set[str]:
+    """The ids of the views that have a photo, here or still on the phone (the header X-Waiting names those)."""
+    return set(g.arrived) | ({view.id for view in g.views} & set(request.headers.get("X-Waiting", "").split(",")))
+
+
+def count() -> int:
+    """How many photos there will be: those asked for and not skipped, and those added."""
+    return len(wanted(g.views, done_views(), g.answers.skipped))
+
+
 def tasks() -> dict[str, Any]:
-    """For the list and for the check page. A task's `state` is arrived, missing or cannot."""
-    shown = [view for view in g.views if view.id in g.arrived or not view.extra]
-    rows = [{"view": view, "state": _state(view), "done": view.id in g.arrived, "url": _url(view)} for view in shown]
+    """For the list and for the check page. A task's `state` is arrived, waiting, missing or cannot."""
+    done = done_views()
+    shown = [view for view in g.views if view.id in done or not view.extra]
+    rows = [{"view": view, "state": _state(view), "done": view.id in done, "url": _url(view)} for view in shown]
     left = _missing()
     return {
         "tasks": rows,
-        "done_count": len(g.arrived),
-        "total": len(wanted(g.views, g.arrived, g.answers.skipped)),
-        "can_send": bool(g.arrived),
+        "done_count": len(done),
+        "total": count(),
+        "can_send": bool(done),
         "next_url": _url(left[0]) if left else None,
         "more_url": _more_url(),
         "check_url": url_for("patient.check"),
@@ -72,18 +84,20 @@ def for_script() -> list[dict[str, Any]]:
 
 
 def _missing() -> list[View]:
-    return missing(g.views, g.arrived, g.answers.skipped)
+    return missing(g.views, done_views(), g.answers.skipped)
 
 
 def _more_url() -> str | None:
     """Where to add a photo; None once there are as many as may be, those that are still asked for counted in."""
-    free = [view for view in g.views if view.extra and view.id not in g.arrived]
+    free = [view for view in g.views if view.extra and view.id not in done_views()]
     return _url(free[0]) if free and services().settings.max_photos - g.taken > len(_missing()) else None
 
 
 def _state(view: View) -> str:
     if view.id in g.arrived:
         return "arrived"
+    if view.id in done_views():
+        return "waiting"
     return "cannot" if view.id in g.answers.skipped else "missing"
 
 
