@@ -4,6 +4,8 @@ import { before, describe, test } from "node:test";
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { openBundle } from "../../static/js/open/bundle.js";
 import { Fault } from "../../static/js/open/fault.js";
+import { called } from "../../static/js/open/manifest.js";
+import { fileName } from "../../static/js/open/names.js";
 import { json, makeBundle, makeKeys, PASSPHRASE, requestOf, sealIdentity, somePhotos } from "./builder.js";
 
 let keys;
@@ -47,6 +49,22 @@ describe("a bundle that is as it was sent", () => {
     assert.equal(opened.request.label, "J. Doe");
     assert.equal(opened.checked.key, keys.fingerprint);
     assert.equal(opened.checked.signer, keys.signer);
+  });
+
+  test("photos that the patient added are opened too, and saved under names that say so", async () => {
+    const added = [1, 2].map((number) => ({
+      view: `more-${number}`,
+      title: `Extra photo ${number}`,
+      bytes: Buffer.from([0xff, 0xd8, 0xff, 0xe0, number]),
+    }));
+    const { photos, request } = await open(await makeBundle(keys, { photos: [...somePhotos(), ...added] }));
+    assert.deepEqual(
+      photos.map((_, index) => fileName(request, request.photos[index], index + 1, photos.length)).slice(2),
+      ["close-up-scale_3of5", "more-1_4of5", "more-2_5of5"].map(
+        (name) => `2026-11-22_left-forearm_${name}.jpg`,
+      ),
+    );
+    assert.equal(called(request.photos[4].part), "Photo 5 (more-2)");
   });
 
   test("only the addresses of the order are asked for, each once, and none carries the passphrase", async () => {
