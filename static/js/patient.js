@@ -47,6 +47,11 @@ if (place) {
       waiting: () => outbox.queue.map(({ view }) => view),
     },
   );
+  outbox.ready.then(() => {
+    if (!outbox.empty && [outbox.facts.check, "/photos"].includes(location.pathname)) {
+      journey.go(location.href, false); // the server did not know of what waits here
+    }
+  });
 } else {
   start(document);
 }

@@ -75,23 +75,27 @@ function blankItems(file, meta, taken) {
   const bytes = new Uint8Array(file.buffer);
   for (const { item, extents } of places(file, meta)) {
     const kind = kinds.get(item) ?? "";
-    if (!METADATA.has(kind)) {
-      continue;
-    }
-    const parts = extents.map(([from, to]) => bytes.subarray(from, to));
-    const block = Uint8Array.from(parts.flatMap((part) => Array.from(part)));
+    const parts = METADATA.has(kind) ? extents.map(([from, to]) => bytes.subarray(from, to)) : [];
+    const exif = kind === "Exif" && parts.length === 1 ? ownExif(parts[0], taken) : [];
     for (const part of parts) {
       part.fill(0);
     }
-    if (kind === "Exif" && block.length > 8) {
-      const start = 4 + new DataView(block.buffer).getUint32(0); // in front of TIFF stands how far away it is
-      Object.assign(taken, readExif(block.subarray(start)));
-      const exif = writeExif({ ...taken, orientation: 1 }); // a HEIF turns by a property of its own
-      if (parts.length === 1 && exif.length + 4 <= block.length) {
-        parts[0].set(exif, 4);
-      }
+    if (exif.length) {
+      parts[0].set(exif, 4);
     }
   }
+}
+
+/**
+ * @param {Uint8Array} block - an EXIF item: how far away TIFF begins, in 4 bytes, then that
+ * @param {Taken} taken - filled
+ * @returns {ArrayLike<number>} what to write in its place; empty where that does not fit
+ */
+function ownExif(block, taken) {
+  const start = 4 + new DataView(block.buffer, block.byteOffset, block.length).getUint32(0);
+  Object.assign(taken, readExif(block.subarray(start)));
+  const exif = writeExif({ ...taken, orientation: 1 }); // a HEIF turns by a property of its own
+  return exif.length + 4 <= block.length ? exif : [];
 }
 
 /**

@@ -1,6 +1,6 @@
 // @ts-check
-// A photo brought down on the phone: drawn upright at 2,400 pixels, more than a screen shows of a lesion and more than the
-// hospital's form takes without trouble, and encoded as JPEG. It is never made larger.
+// A photo brought down on the phone: drawn upright, at most 2,400 pixels long, and encoded as JPEG. That is about 6 megapixels:
+// a close-up taken at 20 cm still shows a tenth of a millimetre. It is never made larger.
 import { writeExif } from "./exif.js";
 import { segment } from "./jpeg.js";
 
