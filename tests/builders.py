@@ -130,10 +130,11 @@ def make_request(
     reference: str = "AG-77-1234",
     born: date = date(1957, 8, 23),
     protocol: str = "lesion",
+    site: str = "back-of-forearm",
     days: int = 7,
 ) -> ARequest:
     """A request whose link was handed out and not yet opened."""
-    draft = Draft(label, born, reference, "back-of-forearm", "left", protocol, days, secrets.token_hex(16))
+    draft = Draft(label, born, reference, site, "left", protocol, days, secrets.token_hex(16))
     issued = issue_link(services, practice.id, draft, actor="operator", asked_by="Dr Sam Okafor")
     return ARequest(issued.request_id, issued.link, issued.receipt, practice, label, reference, born)
 

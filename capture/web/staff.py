@@ -53,6 +53,7 @@ EVENTS = {
     "another phone joined": "Another phone went on with the photos",
     "photo arrived": "A photo arrived and was sealed",
     "photo kept": "The patient chose to use a photo that may not be clear",
+    "photo skipped": "Patient said that a photo cannot be taken",
     "request submitted": "Patient sent the photos",
     "request delivered": "Photos are in the practice's inbox",
     "request collected": "Photos opened",

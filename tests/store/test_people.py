@@ -183,6 +183,7 @@ def test_a_one_time_code_works_once(database: Database) -> None:
         ("password", timedelta(minutes=10), timedelta(minutes=10)),
         ("staff", timedelta(minutes=30), timedelta(hours=12)),
         ("patient", timedelta(hours=12), timedelta(days=2)),
+        ("receipt", timedelta(days=28), timedelta(days=28)),
     ],
 )
 def test_how_long_a_session_lives(database: Database, kind: str, idle: timedelta, total: timedelta) -> None:
@@ -243,6 +244,24 @@ def test_signing_out_ends_a_session_at_once(database: Database, practice: Practi
         assert sessions.find_session(db, staff, "staff", NOW) is None
         assert [sessions.find_session(db, cookie, "patient", NOW) for cookie in patients] == [None, None]
         assert sessions.find_session(db, stays, "patient", NOW) is not None
+
+
+def test_sessions_become_receipts(database: Database, practice: Practice) -> None:
+    """After the sending a request's sessions show the receipt for 28 days more, and are no patient's session any longer."""
+    later = NOW + timedelta(hours=1)
+    with database.write() as db:
+        request, other = add_request(db, practice.id), add_request(db, practice.id)
+        cookies = [sessions.start_session(db, "patient", now=NOW, request_id=request.id) for _ in range(2)]
+        stays = sessions.start_session(db, "patient", now=NOW, request_id=other.id)
+    with database.write() as db:
+        sessions.keep_receipts(db, request.id, later)
+    end = later + timedelta(days=28)
+    with database.read() as db:
+        assert [sessions.find_session(db, cookie, "patient", later) for cookie in cookies] == [None, None]
+        found = [sessions.find_session(db, cookie, "receipt", end - timedelta(seconds=1)) for cookie in cookies]
+        assert [row and row.expires_at for row in found] == [end, end]
+        assert sessions.find_session(db, cookies[0], "receipt", end) is None
+        assert sessions.find_session(db, stays, "patient", later) is not None
 
 
 def test_old_sessions_are_swept_away(database: Database) -> None:
