@@ -1,7 +1,7 @@
 """The patient's pages: link, date of birth, agreement, photos, sending, receipt."""
 
-import base64
 import secrets
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, make_response, redirect, render_template, request, url_for
@@ -11,14 +11,14 @@ from capture.actions import accept_photo, open_link, submit
 from capture.domain.protocols import View
 from capture.errors import CaptureError, GuessingLimited, LinkClosed, PhotoRefused
 from capture.store import photos
-from capture.web import cannot, consent, hand_over, journey, sending, services, shot_list, uploads
+from capture.web import cannot, consent, hand_over, journey, look, sending, services, shot_list, uploads
 from capture.web.errors import answer_error
 from capture.web.forms import NOTE_LIMIT, date_of_birth, text_of
 from capture.web.security import set_cookie
 
 ACCEPT = "image/jpeg,image/png,image/webp,image/heic,image/heif,image/avif,image/*"
 blueprint = Blueprint("patient", __name__)
-for part in (consent, cannot, hand_over):
+for part in (consent, cannot, hand_over, look):
     blueprint.register_blueprint(part.blueprint)
 Answer = BaseResponse | str | tuple[str, int] | tuple[str, int, dict[str, str]] | tuple[Response, int]
 
@@ -92,24 +92,21 @@ def send_photo(view_id: str) -> Answer:
     try:
         photo_id, untrusted_bytes = uploads.photo_id(), uploads.untrusted_photo()
         accepted = accept_photo.accept_photo(
-            services(), g.request.id, view.id, photo_id, untrusted_bytes, preview=not _wants_json()
+            services(),
+            g.request.id,
+            view.id,
+            photo_id,
+            untrusted_bytes,
+            preview=not _wants_json(),
+            anyway=request.form.get("anyway") == "1",
         )
     except PhotoRefused as error:
         if _wants_json():
             raise
         return _photo_page(view, {"photo": error.sentence}), error.status
-    next_url = shot_list.after(view)
     if _wants_json():
-        return jsonify(uploads.photo_json(accepted, next_url)), 201
-    preview = base64.b64encode(accepted.preview).decode()
-    return render_template(
-        "patient/look.jinja",
-        view=view,
-        preview=f"data:image/jpeg;base64,{preview}" if preview else "",
-        hints=accepted.hints,
-        next_url=next_url,
-        again_url=url_for(".photo", view_id=view.id),
-    ), 201
+        return jsonify(uploads.photo_json(accepted, shot_list.after(view))), 201
+    return look.look_page(view, accepted), 201
 
 
 @blueprint.get("/check")
@@ -117,7 +114,7 @@ def check() -> Answer:
     """What will be sent, and a note."""
     if onward := journey.elsewhere():
         return onward
-    if not shot_list.taken():
+    if not shot_list.done_views():
         return redirect(url_for(".photo_list"), 303)
     return render_template("patient/check.jinja", **shot_list.tasks(), values={"note": ""})
 
@@ -162,10 +159,11 @@ def _photo_page(view: View, errors: dict[str, str]) -> str:
         view=view,
         **shot_list.place_of(view),
         photo_id=secrets.token_hex(16),
-        done=view.id in shot_list.taken(),
+        done=view.id in shot_list.done_views(),
         errors=errors,
         accept=ACCEPT,
         max_bytes=services().settings.max_upload_bytes,
+        thresholds=asdict(services().thresholds),
     )
 
 
