@@ -139,21 +139,6 @@ def test_an_altered_photo_is_named_and_not_shown(browser: Browser, demo: Demo, s
         look.look(page, "opened")
 
 
-def test_the_first_page_is_light(browser: Browser, demo: Demo) -> None:
-    """The first patient page weighs under 100 kB over the wire, all in, and nothing comes from another host."""
-    with visit(browser, **PIXEL) as page:
-        session = page.context.new_cdp_session(page)
-        session.send("Network.enable")
-        weights: list[float] = []
-        session.on("Network.loadingFinished", lambda event: weights.append(event["encodedDataLength"]))
-        hosts: set[str] = set()
-        page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
-        page.goto(demo.tour["patient_link"], wait_until="networkidle")
-        assert len(weights) >= 4  # page, style, script, mark
-        assert sum(weights) < 100_000
-        assert hosts == {demo.origin.removeprefix("http://")}
-
-
 def test_a_retaken_photo_takes_the_place_of_the_first(browser: Browser, demo: Demo, staff: Any, tmp_path: Path) -> None:
     """Take it again: the list still shows one photo for the view, and the second is the one that is kept."""
     look = Photographer(browser, "retake")
