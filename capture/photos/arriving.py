@@ -148,7 +148,6 @@ class Arriving:
         return bool(free)
 
     def _forget(self, upload: Upload) -> None:
-        if self._uploads.get(upload.photo_id) is upload:
-            del self._uploads[upload.photo_id]
-            self._free += upload.length
-            upload.data = bytearray()
+        del self._uploads[upload.photo_id]
+        self._free += upload.length
+        upload.data = bytearray()

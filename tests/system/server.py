@@ -1,5 +1,6 @@
 """The real server in a process of its own, and a patient who speaks HTTP to it."""
 
+import base64
 import http.client
 import json
 import os
@@ -154,6 +155,7 @@ class Patient:
     link: str
     cookies: dict[str, str] = field(default_factory=dict)
     born: date = date(1980, 3, 31)
+    token: str = ""
 
     @property
     def path(self) -> str:
@@ -190,7 +192,7 @@ class Patient:
     def agree(self) -> None:
         """Agree, unless that was done."""
         if self.get("/photos").headers["Location"] == "/agree":
-            assert self.submit("/agree", agree=["use", "seen", "kept"], helper="me").status == 303
+            assert self.submit("/agree", who="me", agree=["use", "seen", "kept"], helper="me").status == 303
 
     def form(self, view: str, untrusted_bytes: bytes, photo_id: str = "") -> tuple[bytes, str]:
         """A photo's page, filled in: the body to send and its content type."""
@@ -202,6 +204,30 @@ class Patient:
         body, kind = self.form(view, untrusted_bytes, photo_id)
         accept = "text/html" if html else "application/json"
         return self.ask("POST", f"/photos/{view}", body, **{"Content-Type": kind, "Accept": accept})
+
+    def pieces(self, view: str, untrusted_bytes: bytes, *, photo_id: str = "", size: int = 524_288) -> Answer:
+        """Send one photo in pieces: the answer to the last one, or to the first that was not taken."""
+        photo_id = photo_id or secrets.token_hex(16)
+        answer = self.tus("POST", "/uploads", length=len(untrusted_bytes), about=self.about(view, photo_id))
+        for offset in range(0, len(untrusted_bytes), size):
+            if answer.status >= 400:
+                break
+            answer = self.tus("PATCH", f"/uploads/{photo_id}", untrusted_bytes[offset : offset + size], offset=offset)
+        return answer
+
+    def tus(self, method: str, path: str, piece: bytes | None = None, **headers: object) -> Answer:
+        """One request of tus 1.0, with the token of the pages."""
+        if not self.token:
+            self.token = self.get("/photos/context").hidden["csrf_token"]
+        named = {"length": "Upload-Length", "offset": "Upload-Offset", "about": "Upload-Metadata"}
+        given = {named[name]: str(value) for name, value in headers.items()}
+        kind = {} if piece is None else {"Content-Type": "application/offset+octet-stream"}
+        return self.ask(method, path, piece, **{"Tus-Resumable": "1.0.0", "X-CSRFToken": self.token, **kind, **given})
+
+    def about(self, view: str, photo_id: str) -> str:
+        """What is said of a photo that is begun, as Upload-Metadata has it."""
+        values = {"view": view, "photo": photo_id, "request": self.get("/photos/context").hidden["request"], "anyway": "0"}
+        return ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in values.items())
 
     def send(self, note: str = "") -> str:
         """Send everything; the receipt."""

@@ -74,6 +74,11 @@ class Journey:
             assert shown.status == 201
             assert b"data:image/jpeg;base64," in shown.body  # the preview, from memory
             assert patient.photo("close-up-scale", refused).status == 422
+            assert patient.pieces("close-up-scale", refused).status == 422
+            assert patient.pieces("close-up-scale", self.photo).status == 204
+            half = patient.about("context", "0" * 32)  # one that is begun, comes half and is never finished
+            assert patient.tus("POST", "/uploads", length=2 * len(self.photo), about=half).status == 201
+            assert patient.tus("PATCH", "/uploads/" + "0" * 32, self.photo[:524_288], offset=0).status == 204
             self.held = [name for pid in children(server.process.pid) for name in descriptors(pid)]
             limits = Path(f"/proc/{children(server.process.pid)[-1]}/limits").read_text()
             self.core = next(line.split()[4:6] for line in limits.splitlines() if line.startswith("Max core file size"))
@@ -108,8 +113,8 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Journey:
 
 
 def test_no_file_ever_held_the_photo(journey: Journey) -> None:
-    """Nothing that the server or its children ever wrote to a file holds the photo: as sent, as cleaned or as pixels (15)."""
-    assert len(journey.jpegs) == 2
+    """Nothing that the server or its children ever wrote to a file holds a photo: as sent, as cleaned, as pixels (SECURITY 15)."""
+    assert len(journey.jpegs) == 3
     assert sum(map(len, journey.seen.written.values())) > 2 * len(journey.jpegs[0])  # the sealed parts were seen being written
     assert journey.found() == set()
 

@@ -15,7 +15,7 @@ class Phone:
     def __init__(self, visitor: Visitor) -> None:
         self.visitor, self.token = visitor, visitor.csrf("/photos/close-up")
 
-    def ask(self, method: str, path: str, body: bytes = b"", **headers: str) -> Page:
+    def ask(self, method: str, path: str, body: bytes = b"", /, **headers: str) -> Page:
         """With the headers that every request needs; one that is given as an empty text is left out."""
         given = {"Tus_Resumable": "1.0.0", "X_CSRFToken": self.token} | headers
         named = {name.replace("_", "-"): text for name, text in given.items() if text}

@@ -112,7 +112,7 @@ class Failing:
 def test_unavailable_keeps_what_came(services: Services, asked: ARequest, part: str, again: str) -> None:
     """When a photo cannot be stored just now its last piece is not acknowledged, nothing is lost, and asking again is enough."""
     failing = Failing(getattr(services, part))
-    app = create_app(replace(services, **{part: failing}))
+    app = create_app(replace(services, **{part: failing}))  # type: ignore[arg-type]
     phone, before = Phone(patient(app, asked, agree_patient(services, asked))), services.arriving.free
     photo_id = phone.begin(PHOTO, come=1_000)
     for _ in range(2):

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from threading import Event, Thread
 
 import pytest
@@ -38,7 +39,7 @@ def test_same_piece_at_once(app: Flask, services: Services, asked: ARequest) -> 
     two = phones(app, services, asked, 2)
     photo_id = two[0].begin(PHOTO)
     for offset in range(0, len(PHOTO), SIZE):
-        pages = at_once(2, lambda number, offset=offset: two[number].patch(photo_id, offset, PHOTO[offset : offset + SIZE]))
+        pages = at_once(2, lambda number: two[number].patch(photo_id, offset, PHOTO[offset : offset + SIZE]))  # noqa: B023 - done before the next turn
         taken, other = sorted(pages, key=lambda page: page.status)
         end = min(offset + SIZE, len(PHOTO))
         assert (taken.status, taken.headers["Upload-Offset"]) == (204, str(end))
@@ -107,11 +108,8 @@ def test_deleting_while_pieces_come(app: Flask, services: Services, asked: ARequ
     two, before = phones(app, services, asked, 2), services.arriving.free
     for _ in range(6):
         photo_id = two[0].begin(PHOTO, come=SIZE)
-        acts = [
-            lambda photo_id=photo_id: two[0].patch(photo_id, SIZE, PHOTO[SIZE:]),
-            lambda photo_id=photo_id: two[1].delete(photo_id),
-        ]
-        sent, deleted = at_once(2, lambda number, acts=acts: acts[number]())
+        acts = [partial(two[0].patch, photo_id, SIZE, PHOTO[SIZE:]), partial(two[1].delete, photo_id)]
+        sent, deleted = at_once(2, lambda number: acts[number]())  # noqa: B023 - done before the next turn
         assert (sent.status, deleted.status) in {(204, 409), (204, 503), (404, 204)}
         assert (photo_id in {photo.id for photo in photos_of(services, asked)}) == (sent.status == 204)
     assert services.arriving.free == before
