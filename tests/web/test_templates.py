@@ -22,6 +22,7 @@ PARTS = {
     "base.jinja",
     "phone.jinja",
     "staff/layout.jinja",
+    "patient/camera.jinja",
     "patient/clear.jinja",
     "patient/hint.jinja",
     "patient/script.jinja",
