@@ -1,5 +1,6 @@
 // @ts-check
-// What script adds to the staff pages: copying, printing, and the side of the body only where there is one.
+// What script adds to the staff pages: copying, printing, the side of the body only where there is one, the receipt of the last
+// photos only for a follow-up.
 import { Button, ErrorSummary, PasswordInput, Radios, SkipLink } from "nhsuk-frontend";
 
 /** @type {[new (element: Element) => unknown, string][]} */
@@ -33,6 +34,16 @@ const side = /** @type {HTMLElement | null} */ (document.querySelector("[data-si
 if (site && side) {
   const fit = () => fitSide(site, side);
   site.addEventListener("change", fit);
+  fit();
+}
+
+const receipt = /** @type {HTMLElement | null} */ (document.querySelector("[data-receipt]"));
+const follows = /** @type {HTMLInputElement | null} */ (document.querySelector("[data-follows=yes]"));
+if (receipt && follows) {
+  const fit = () => {
+    receipt.hidden = !follows.checked;
+  };
+  follows.form?.addEventListener("change", fit);
   fit();
 }
 
