@@ -48,13 +48,17 @@ def open_bundle(bundle: Path, identity: Path, out: Path, signer: str | None, pas
         "reference": request.reference,
         "site": f"{request.side} {request.site}".strip(),
         "note": request.note,
+        "consent": {"version": request.consent.version, "at": request.consent.at.isoformat()},
+        "answers": dict(request.answers),
         "submitted_at": request.submitted_at.isoformat(),
         "signer": str(pinned),
         "photos": [{"path": str(photo.path), "part": photo.part, "view": photo.view, "new": photo.new} for photo in written],
     }
     lines = [f"Everything is as it was sent: {len(written)} photos, receipt {request.receipt}, signed by {pinned.fingerprint}"]
     lines += [f"{'wrote' if photo.new else 'was there'} {photo.path}" for photo in written]
-    print_result(as_json, values, "\n".join(lines))
+    lines += [f"{question}: {answer}" for question, answer in request.answers.items() if not question.startswith("agreed ")]
+    text = "\n".join(line if line.isprintable() else ascii(line) for line in lines)  # a patient's words must not move the cursor
+    print_result(as_json, values, text)
 
 
 def _read_identity(path: Path, passphrase_file: Path | None) -> Any:

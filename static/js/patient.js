@@ -1,6 +1,6 @@
 // @ts-check
 // What the patient's pages gain where there is script. Everything works without it.
-import { Button, CharacterCount, createAll, ErrorSummary, Radios, SkipLink } from "nhsuk-frontend";
+import { Button, CharacterCount, createAll, ErrorSummary, SkipLink } from "nhsuk-frontend";
 import { mountCheck } from "./patient/check.js";
 import { Journey } from "./patient/journey.js";
 import { Outbox } from "./patient/outbox.js";
@@ -9,7 +9,7 @@ import { Status } from "./patient/status.js";
 
 /** @param {Document | HTMLElement} scope */
 function start(scope) {
-  for (const component of [Button, CharacterCount, ErrorSummary, Radios]) {
+  for (const component of [Button, CharacterCount, ErrorSummary]) {
     createAll(component, undefined, scope);
   }
 }
@@ -44,7 +44,12 @@ if (place) {
       },
       shown: () => status.show(),
       wait: (on) => status.wait(on),
-      waiting: () => outbox.queue.map(({ view }) => view),
+      taken: () => outbox.taken,
+      next() {
+        const view = document.querySelector("main form[data-photo]")?.getAttribute("data-photo");
+        const taken = [...outbox.taken, ...(view && !outbox.taken.includes(view) ? [view] : [])];
+        return view ? { address: outbox.next(view), taken } : undefined;
+      },
     },
   );
   outbox.ready.then(() => {

@@ -13,12 +13,13 @@ import pytest
 from PIL import Image
 
 from capture.actions.deliver import bundle_files
+from capture.actions.skip import skip
 from capture.app import make_services
 from capture.sealing.age import open_with_passphrase, seal_with_passphrase
 from capture.sealing.bundle import SealedBundle, stream_zip
 from capture.sealing.keys import SigningKey, VerifyingKey, parse_identity_file, write_identity_file
 from capture.settings import load_settings
-from tests.builders import APractice, make_practice, make_request, make_submitted
+from tests.builders import APractice, agree_patient, make_practice, make_request, make_submitted
 from tests.cli.conftest import Command
 
 PASSPHRASE = "one-two-three-four"
@@ -43,6 +44,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sent]:
     services = make_services(load_settings({}, var=folder / "var"))
     practice = make_practice(services)
     asked = make_request(services, practice)
+    agree_patient(services, asked)
+    skip(services, asked.id, "close-up-scale", "hurts", "\x1b[2J")
     bundle = make_submitted(services, asked, views=VIEWS)
     with services.database.read() as db:
         files = bundle_files(services, db, bundle).files
@@ -73,6 +76,9 @@ def test_opening_a_bundle(capture: Command, sent: Sent, tmp_path: Path) -> None:
         "note": "It itches at night.",
         "signer": str(sent.signer),
     }
+    assert told["consent"].keys() == {"version", "at"}
+    assert told["answers"]["who agreed"] == "the patient"
+    assert told["answers"]["not taken: Close-up with a ruler or coin"] == "It hurts: \x1b[2J"
     assert [photo["view"] for photo in told["photos"]] == list(VIEWS)
     for photo in told["photos"]:
         path = Path(photo["path"])
@@ -81,6 +87,15 @@ def test_opening_a_bundle(capture: Command, sent: Sent, tmp_path: Path) -> None:
         with Image.open(path) as picture:
             assert (picture.format, picture.size) == ("JPEG", (800, 600))
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_what_was_said_is_printed(capture: Command, sent: Sent, tmp_path: Path) -> None:
+    """A person reads who agreed and which photo is missing; a patient's words reach the terminal as text alone."""
+    told = capture("open", sent.zip, "--identity", sent.pinned, "--out", tmp_path / "out").stdout
+    assert "who agreed: the patient" in told
+    assert "not taken: Close-up with a ruler or coin: It hurts: \\x1b[2J" in told
+    assert "\x1b" not in told
+    assert "agreed 1" not in told
 
 
 def test_opening_again_changes_nothing(capture: Command, sent: Sent, tmp_path: Path) -> None:

@@ -96,12 +96,16 @@ function showCloser(url, { title, width, height }) {
   frame.scrollTo((width - frame.clientWidth) / 2, (height - frame.clientHeight) / 2);
 }
 
+const MISSING = "not taken: ";
+
 /** @param {Answer} answer @returns {[string, string][]} */
 function requestRows({ request }) {
+  const missing = Object.entries(request.answers).filter(([question]) => question.startsWith(MISSING));
   return [
     ["Patient", request.label],
     ["Reference", request.reference],
     ["Photos of", place(request)],
+    ...missing.map(capital),
     ["Note from the patient", request.note],
     ["Sent", when(request.submitted_at)],
     ["Asked for by", `${request.asked_by}, ${when(request.asked_at)}`],
@@ -113,7 +117,9 @@ function requestRows({ request }) {
 function consentRows({ request: { consent, answers } }) {
   return [
     ["Agreed", `${when(consent.at)}, to wording ${consent.version}`],
-    ...Object.entries(answers).map(capital),
+    ...Object.entries(answers)
+      .filter(([question]) => !question.startsWith(MISSING))
+      .map(capital),
   ];
 }
 
