@@ -6,6 +6,7 @@ and in config/*.toml. Templates and pages for staff are left out: they are in En
 
 import ast
 from collections.abc import Iterator
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 
@@ -14,49 +15,47 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract
 from babel.messages.pofile import read_po, write_po
 
 from capture import errors
-from capture.actions.agree import STATEMENTS
-from capture.app import SERVICE_NAME
 from capture.domain.protocols import load_catalogue
-from capture.photos import REFUSALS
 from capture.settings import ROOT, TRANSLATIONS
-from capture.web.errors import SENTENCES
-from capture.web.forms import MISSING
 
 TEMPLATES = ("base.jinja", "front.jinja", "errors/*.jinja", "patient/*.jinja")
+TABLES = {
+    "app": ["SERVICE_NAME"],
+    "actions.agree": ["STATEMENTS", "INTIMATE_STATEMENT"],
+    "actions.skip": ["REASONS"],
+    "photos.refusals": ["REFUSALS"],
+    "web.errors": ["SENTENCES"],
+}
+"""Words that stand under a name, alone or in a dict, where no call gives them to `gettext` or to an error by that name."""
 FOR_STAFF = {
     "web/staff.py",
     "web/sign_in.py",
     "domain/policies.py",
-    *(f"actions/{verb}.py" for verb in ("add_keys", "add_member", "add_practice", "cancel", "collect", "issue_link", "sign_in")),
+    *(f"actions/{verb}.py" for verb in ("add_keys", "add_member", "add_practice", "cancel", "collect", "deliver", "issue_link")),
 }
 """Modules whose sentences patients never see; a sentence of any other in `web`, `actions` or `domain` is translated."""
-KINDS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.CaptureError)} - {
-    "SettingsError",
-    "BundleError",
-    "AgeError",
-}
+KINDS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.CaptureError)}
+KINDS -= {"SettingsError", "BundleError", "AgeError"}  # an operator's, or a program's
+KEYWORDS = {**DEFAULT_KEYWORDS, "plural_forms": (1, 2)}
 Message = str | tuple[str, ...]
 
 
 def sentences() -> Iterator[tuple[str, Message]]:
     """Every sentence a patient may see, as (file it stands in, the sentence, or its singular and plural)."""
     for path in (found for pattern in TEMPLATES for found in sorted((ROOT / "templates").glob(pattern))):
-        for _, message, _, _ in extract(
-            "jinja2", path.open("rb"), DEFAULT_KEYWORDS, options={"trimmed": "true", "silent": "false"}
-        ):
-            yield _named(path), message
-    for path in sorted(path for part in ("web", "actions", "domain") for path in (ROOT / "capture" / part).glob("*.py")):
+        with path.open("rb") as file:
+            options = {"trimmed": "true", "silent": "false"}
+            yield from ((_named(path), found[1]) for found in extract("jinja2", file, KEYWORDS, options=options))
+    for path in sorted(found for part in ("web", "actions", "domain") for found in (ROOT / "capture" / part).glob("*.py")):
         if _named(path).removeprefix("capture/") not in FOR_STAFF:
-            yield from ((_named(path), message) for _, message, _, _ in extract("python", path.open("rb"), DEFAULT_KEYWORDS))
-            yield from ((_named(path), sentence) for sentence in _raised(path))
+            yield from ((_named(path), sentence) for sentence in _spoken(path))
     yield from (("capture/errors.py", getattr(errors, name).sentence) for name in sorted(KINDS))
-    yield from (("capture/web/errors.py", sentence) for sentence in SENTENCES.values())
-    yield from (("capture/web/forms.py", sentence) for sentence in MISSING.values())
-    yield from (("capture/photos/refusals.py", sentence) for sentence in REFUSALS.values())
-    yield from (("capture/actions/agree.py", sentence) for sentence in STATEMENTS.values())
-    yield "capture/app.py", SERVICE_NAME
-    for protocol in load_catalogue(ROOT / "config").protocols.values():
-        for view in protocol.views:
+    for module, names in TABLES.items():
+        words = vars(import_module(f"capture.{module}"))
+        yield from ((f"capture/{module.replace('.', '/')}.py", text) for name in names for text in _texts(words[name]))
+    catalogue = load_catalogue(ROOT / "config")
+    for protocol in catalogue.protocols:
+        for view in catalogue.views_of(protocol):
             texts = (view.title, view.short, view.distance, view.light, *view.do, *view.dont)
             yield from (("config/protocols.toml", text) for text in texts if text)
 
@@ -93,13 +92,24 @@ def update() -> None:
         print(f"{code}: {len(catalogue)} sentences, {left} to translate")  # noqa: T201 - a command
 
 
-def _raised(path: Path) -> Iterator[str]:
-    """The sentences given where an error of ours is made."""
+def _spoken(path: Path) -> Iterator[str]:
+    """The sentences given to `gettext` or to an error of ours: written there, or standing under a name, alone or in a table."""
+    words = vars(import_module(".".join(path.relative_to(ROOT).with_suffix("").parts)))
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KINDS and node.args:
-            sentence = node.args[0]
-            if isinstance(sentence, ast.Constant) and isinstance(sentence.value, str):
-                yield sentence.value
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"gettext", *KINDS} and node.args:
+            given = node.args[0]
+            table = given.value if isinstance(given, ast.Subscript) else given
+            if isinstance(given, ast.Constant):
+                yield from _texts(given.value)
+            elif isinstance(table, ast.Name):
+                yield from _texts(words.get(table.id))
+
+
+def _texts(words: object) -> Iterator[str]:
+    if isinstance(words, dict):
+        yield from words.values()
+    elif isinstance(words, str):
+        yield words
 
 
 def _named(path: Path) -> str:

@@ -48,5 +48,5 @@ def _view(view_id: str) -> View:
 
 
 def _page(view: View, errors: dict[str, str], values: dict[str, str]) -> str:
-    reasons = [{"value": name, "text": text} for name, text in skip.REASONS.items()]
+    reasons = [{"value": name, "text": gettext(text)} for name, text in skip.REASONS.items()]
     return render_template("patient/cannot.jinja", view=view, reasons=reasons, errors=errors, values=values)

@@ -60,7 +60,7 @@ def _statements() -> dict[str, str]:
 
 
 def _page(errors: dict[str, str], values: dict[str, Any]) -> str:
-    statements = [{"id": name, "text": text} for name, text in _statements().items()]
+    statements = [{"id": name, "text": gettext(text)} for name, text in _statements().items()]
     intimate = services().catalogue.sites[g.details.site].intimate
     return render_template(
         "patient/agree.jinja",

@@ -12,6 +12,7 @@ from capture.errors import Conflict, LinkClosed
 from capture.store import photos, requests, sessions
 from capture.store.models import Practice, Request, SessionRow
 from capture.web import services
+from capture.web.languages import translate_view
 from capture.web.security import cookie_name, set_cookie
 
 COOKIE = "patient"
@@ -32,7 +33,8 @@ def load_session() -> BaseResponse | None:
         g.request = db.get_one(Request, session.request_id)
         g.practice = db.get_one(Practice, g.request.practice_id)
         g.details = requests.details_of(db, g.request)
-        g.views, g.follows = services().catalogue.views_of(g.details.protocol), bool(g.details.follows)
+        g.views = tuple(map(translate_view, services().catalogue.views_of(g.details.protocol)))
+        g.follows = bool(g.details.follows)
         g.answers = requests.answers_of(db, g.request)
         g.arrived = {photo.view: photo.arrived_at for photo in photos.current_photos(db, g.request.id)}
         g.taken = photos.count_photos(db, g.request.id)

@@ -5,13 +5,15 @@ A choice is a link to the same page with `?lang=`: it sets a cookie, changes not
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from babel import Locale
 from flask import Flask, current_app, redirect, request, url_for
-from flask_babel import Babel, format_date, format_decimal, format_time, get_locale, ngettext
+from flask_babel import Babel, format_date, format_decimal, format_time, get_locale, gettext, ngettext
 from werkzeug.wrappers import Response as BaseResponse
 
+from capture.domain.protocols import View
 from capture.errors import SettingsError
 from capture.settings import SOURCE_LANGUAGE, TRANSLATIONS, Settings
 from capture.web import services
@@ -55,6 +57,18 @@ def plural_forms(singular: str, plural: str) -> dict[str, str]:
     form_of = get_locale().plural_form
     samples = {form_of(number): number for number in (1_000_000, *range(100, -1, -1))}
     return {form: ngettext(singular, plural, number, count="%{count}") for form, number in samples.items()}
+
+
+def translate(sentence: str) -> str:
+    """A sentence that stands in a setting or a table, in the language of the page."""
+    return gettext(sentence) if sentence else ""  # of the empty one gettext gives the head of its catalogue
+
+
+def translate_view(view: View) -> View:
+    """A view with its guidance in the language of the page."""
+    words = {name: translate(getattr(view, name)) for name in ("title", "short", "distance", "light")}
+    lists = {name: tuple(translate(sentence) for sentence in getattr(view, name)) for name in ("do", "dont")}
+    return replace(view, **words, **lists)  # type: ignore[arg-type]
 
 
 def date_text(value: datetime) -> str:

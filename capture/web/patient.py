@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Response, g, jsonify, make_response, redirect, render_template, request, url_for
+from flask_babel import format_decimal, gettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from capture.actions import accept_photo, open_link, submit
@@ -63,7 +64,7 @@ def confirm(token: str) -> Answer:
         return _start_page({}, {}, -(-error.retry_after // 60)), error.status, {"Retry-After": str(error.retry_after)}
     if cookie is None:
         wait = open_link.minutes_to_wait(services(), token)
-        return _start_page({"dob": "This date of birth does not match. Check it and try again"}, values, wait), 422
+        return _start_page({"dob": gettext("This date of birth does not match. Check it and try again")}, values, wait), 422
     response = redirect(url_for(".photo_list"), 303)
     set_cookie(response, services().settings, journey.COOKIE, cookie)
     return response
@@ -103,7 +104,7 @@ def send_photo(view_id: str) -> Answer:
     except PhotoRefused as error:
         if _wants_json():
             raise
-        return _photo_page(view, {"photo": error.sentence}), error.status
+        return _photo_page(view, {"photo": gettext(error.sentence)}), error.status
     if _wants_json():
         return jsonify(uploads.photo_json(accepted, shot_list.after(view))), 201
     return look.look_page(view, accepted), 201
@@ -124,7 +125,7 @@ def send() -> Answer:
     """Send everything, once; sending again gives the same receipt (SECURITY 10)."""
     note = text_of(request.form, "note", NOTE_LIMIT + 1)
     if len(note) > NOTE_LIMIT:
-        errors = {"note": f"The note must be {NOTE_LIMIT:,} characters or fewer"}
+        errors = {"note": gettext("The note must be %(limit)s characters or fewer", limit=format_decimal(NOTE_LIMIT))}
         return render_template("patient/check.jinja", **shot_list.tasks(), values={"note": note}, errors=errors), 422
     submit.submit(services(), g.request.id, note)
     return redirect(url_for(".sent"), 303)

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from flask import request
+from flask_babel import gettext
 
 from capture.actions.accept_photo import Accepted
 from capture.errors import PhotoRefused
@@ -37,7 +38,7 @@ def photo_json(accepted: Accepted, next_url: str) -> dict[str, Any]:
     """What the page's script is told of a photo that has arrived; `next` is the page to go on with."""
     return {
         "id": accepted.photo_id,
-        "message": f"{accepted.arrived} of {accepted.total} photos have arrived",
+        "message": gettext("%(n)s of %(total)s photos have arrived", n=accepted.arrived, total=accepted.total),
         "hints": explain(accepted.hints),
         "next": next_url,
         "arrived": accepted.arrived,
