@@ -10,7 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from capture.errors import PhotoRefused, Unavailable, WrongOffset
+from capture.errors import Unavailable, WrongOffset
+from capture.photos.refusals import refused
 
 PER_REQUEST = 4
 """Photos of one request that may be on their way at once."""
@@ -48,7 +49,7 @@ class Upload:
             raise WrongOffset(self.offset)
         end = offset + len(chunk)
         if end > self.length:
-            raise PhotoRefused("More came than your phone said it would send. Send this photo again.", code="upload-too-long")
+            raise refused("upload-too-long")
         self.data[offset:] = chunk
         self.whole = end == self.length
         if not self.whole:

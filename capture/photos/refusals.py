@@ -24,6 +24,7 @@ REFUSALS = {
     "too-complex": f"This file is not like a photo from a phone or camera. {_INSTEAD}",
     "too-slow": "This photo took too long to check. Choose another photo, or take it again.",
     "cannot-fit": "This picture cannot be made small enough to send. Choose another photo.",
+    "upload-too-long": "More came than your phone said it would send. Send this photo again.",
     "not-clean": "We could not make sure that only the picture is left in this photo. Choose another photo.",
 }
 

@@ -12,14 +12,17 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from waitress.adjustments import Adjustments
 
+from capture.photos.arriving import Arriving
 from capture.photos.sample import sample_photo
 from capture.serve import without_path
 from capture.web_server import Limits, Memory, Parser
+from tests.conftest import Clock
 from tests.system.server import CAPTURE, ROOT, Patient, Server, environment, free_port, running, wait_for
 
 TOKEN = "SECRETTOKENsecretTOKEN2"
@@ -223,10 +226,10 @@ def test_many_photos_at_once_leave_the_pages_answering(tmp_path: Path) -> None:
         assert len(statuses) == 45
 
 
-def parser_of(memory: Memory, path: str = "/photos/x", size: int = 60) -> Parser:
+def parser_of(memory: Memory, path: str = "/photos/x", size: int = 60, *, method: str = "POST", more: str = "") -> Parser:
     """A request whose head has come."""
     parser = Parser(Adjustments(), memory=memory, limits=Limits(form=50, photo=80, piece=60))
-    parser.received(f"POST {path} HTTP/1.1\r\nContent-Length: {size}\r\n\r\n".encode())
+    parser.received(f"{method} {path} HTTP/1.1\r\nContent-Length: {size}\r\n{more}\r\n".encode())
     return parser
 
 
@@ -262,6 +265,33 @@ def test_slow_phones_have_time_but_not_for_ever() -> None:
     assert endless.due - endless.began == 310
     endless.body_bytes_received = 1 << 28
     assert endless.due - endless.began == 3_600
+    piece = parser_of(memory, "/uploads/x", method="PATCH")
+    assert piece.due - piece.began == 300
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "offset", "waits"),
+    [
+        ("PATCH", "/uploads/known", "0", False),
+        ("PATCH", "/uploads/known", "39", False),
+        ("PATCH", "/uploads/known", "40", True),
+        ("PATCH", "/uploads/known", "10000", True),
+        ("PATCH", "/upl%6Fads/k%6Eown", "40", True),
+        ("PATCH", "/uploads/unknown", "0", True),
+        ("PATCH", "/uploads/known", "-40", False),
+        ("PATCH", "/uploads/known", "", False),
+        ("POST", "/uploads/known", "40", False),
+        ("POST", "/photos/close-up", "", True),
+        ("GET", "/photos/close-up", "", False),
+    ],
+)
+def test_what_waits_for_a_cleaner(clock: Clock, method: str, path: str, offset: str, waits: bool) -> None:
+    """Only a photo's form and the last piece of a photo are answered by the threads that wait for cleaners (SECURITY 21)."""
+    pieces = Arriving(memory=100, lifetime=timedelta(minutes=30), clock=clock)
+    pieces.begin("known", "request", "close-up", 100, sent_anyway=False)
+    parser = parser_of(Memory(100), path, method=method, more=f"Upload-Offset: {offset}\r\n")
+    parser.received(b"x" * 60)
+    assert parser.must_clean(pieces) is waits
 
 
 @pytest.mark.parametrize(("proxies", "together"), [(0, True), (1, False)])
