@@ -37,7 +37,7 @@ def bare(page: Page) -> tuple[int, bytes]:
 
 
 def test_another_phone_goes_on(app: Flask, services: Services, agreed: Visitor, asked: ARequest) -> None:
-    """The other phone presses a button, is in the same request without a token in its address, takes a photo and sends both."""
+    """SECURITY 6: the other phone presses a button, is in the same request with no token in its address, and sends both photos."""
     agreed.send_photo(agreed.get("/photos/context"), photo_bytes("context"))
     other = patient(app, asked)
     page = other.get(make_code(agreed))

@@ -42,7 +42,7 @@ def test_what_the_receipt_says(sent: Visitor, asked: ARequest) -> None:
 
 
 def test_the_spent_link_leads_to_the_receipt_here_alone(app: Flask, sent: Visitor, asked: ARequest, clock: Clock) -> None:
-    """SECURITY 2: for 28 days the link leads to the receipt in the browser that sent; anyone else gets the usual 404."""
+    """SECURITY 2 and 6: for 28 days the link leads to the receipt in the browser that sent; anyone else gets the usual 404."""
     assert sent.follow(sent.get(asked.path)).heading == "Photos sent"
     stranger, unknown = patient(app, asked), "/r/" + asked.token[::-1]
     assert stranger.get(asked.path).status == stranger.get(unknown).status == sent.get(unknown).status == 404
