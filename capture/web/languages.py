@@ -11,6 +11,7 @@ from datetime import datetime
 from babel import Locale
 from flask import Flask, current_app, redirect, request, url_for
 from flask_babel import Babel, format_date, format_decimal, format_time, get_locale, gettext, ngettext
+from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from capture.domain.protocols import View
@@ -41,9 +42,18 @@ def init_languages(app: Flask, settings: Settings) -> None:
     )
     app.jinja_env.policies["ext.i18n.trimmed"] = True
     app.jinja_env.filters.update(date=date_text, datetime=datetime_text, filesize=size_text)
-    app.jinja_env.globals["plural_forms"] = plural_forms
+    app.jinja_env.globals.update(_=sentence, plural_forms=plural_forms)
     app.before_request(_keep_choice)
     app.context_processor(lambda: {"language": describe(get_locale()), "other_languages": list(_others())})
+
+
+def sentence(text: str, **values: object) -> str:
+    """`text` in the language of the page, for templates: plain, so that it is escaped like any text, unless a value is markup.
+
+    Jinja's own would call all of them markup, and the components of NHS.UK frontend show markup and text one after the other.
+    """
+    translated: str = gettext(text)
+    return (Markup(translated) if any(isinstance(value, Markup) for value in values.values()) else translated) % values  # noqa: S704
 
 
 def describe(locale: Locale) -> dict[str, str]:

@@ -127,3 +127,9 @@ def test_what_is_not_compiled_stops_the_start(services: Services, tmp_path: Path
     with pytest.raises(SettingsError, match="the translation cy is not compiled") as caught:
         create_app(services)
     assert caught.value.hint == "make setup"
+
+
+def test_headings_are_said_once(services: Services, asked: ARequest) -> None:
+    """A component that takes its heading as text or as markup is given text: it would show a translated one as both."""
+    page = patient(app_with(services, languages=("en", "cy")), asked).get(asked.path)
+    assert page.data.count(b"If it is urgent, do not wait") == 1
