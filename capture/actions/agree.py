@@ -32,7 +32,7 @@ RELATION_LIMIT = 60
 
 def statements_for(services: Services, site: str) -> dict[str, str]:
     """What has to be agreed to before photos of that place are taken."""
-    return {**STATEMENTS, **(INTIMATE_STATEMENT if services.catalogue.sites[site].intimate else {})}
+    return {**STATEMENTS, **(INTIMATE_STATEMENT if services.catalogue.site(site).intimate else {})}
 
 
 def agree(services: Services, request_id: str, helper: str, who: str = "me", relation: str = "") -> None:

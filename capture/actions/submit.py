@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from capture.domain.protocols import View, describe_site
+from capture.domain.protocols import View, describe_site, in_order
 from capture.domain.requests import DONE, State, check_can_continue
 from capture.errors import Conflict
 from capture.sealing.bundle import seal_bundle
@@ -61,10 +61,10 @@ def submit(services: Services, request_id: str, note: str) -> str:
 
 
 def _in_order(services: Services, db: Session, request: Request) -> list[tuple[View, Photo]]:
-    """The photos that have arrived, with their views: those asked for in the protocol's order, then those that were added."""
+    """The photos that have arrived, with their views: those asked for in the protocol's order, then the others."""
     by_view = {photo.view: photo for photo in photos.current_photos(db, request.id)}
     views = services.catalogue.views_of(requests.details_of(db, request).protocol)
-    return [(view, by_view[view.id]) for view in views if view.id in by_view]
+    return [(view, by_view[view.id]) for view in in_order(views, by_view)]
 
 
 def _sealed_photo(part: Part, view: View, facts: dict[str, Any]) -> SealedPhoto:
@@ -90,7 +90,7 @@ def _sealed_request(
     services: Services, db: Session, request: Request, bundle_id: str, shown: tuple[SealedPhoto, ...], note: str, now: datetime
 ) -> SealedRequest:
     practice, details = db.get_one(Practice, request.practice_id), requests.details_of(db, request)
-    answers, site = requests.answers_of(db, request), services.catalogue.sites[details.site]
+    answers, site = requests.answers_of(db, request), services.catalogue.site(details.site)
     return SealedRequest(
         bundle=bundle_id,
         request=request.id,

@@ -65,19 +65,38 @@ class Site:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All that can be asked for, by name. `more` guides the photos that a patient adds; without it none can be added."""
+    """All that can be asked for, by name. `more` guides the photos that a patient adds; without it none can be added.
+
+    What an earlier request names may be gone from the files since: it is called by its bare name then, and nothing of it is lost.
+    """
 
     protocols: Mapping[str, Protocol]
     sites: Mapping[str, Site]
     more: View | None = None
 
+    def protocol(self, name: str) -> Protocol:
+        """What a request was issued with."""
+        return self.protocols.get(name) or Protocol(name, _bare(name), "", ())
+
+    def site(self, name: str) -> Site:
+        """The place that a request was issued for; one that is gone is taken for intimate, to be on the safe side."""
+        return self.sites.get(name) or Site(name, _bare(name), sides=True, snomed="", intimate=True)
+
     def views_of(self, protocol: str) -> tuple[View, ...]:
         """All that a request may take, in order: the views that were asked for, then those that the patient may add."""
         more = () if self.more is None else tuple(_numbered(self.more, number) for number in range(1, MOST_MORE + 1))
-        return self.protocols[protocol].views + more
+        return self.protocol(protocol).views + more
 
 
 T = TypeVar("T", View, Protocol, Site)
+
+
+def in_order(views: Collection[View], arrived: Collection[str]) -> list[View]:
+    """The views of the photos that are here, in order; those that are gone from the files since come last."""
+    gone = sorted(set(arrived) - {view.id for view in views})
+    return [view for view in views if view.id in arrived] + [
+        View(name, _bare(name), "", "", "", "", (), (), "area") for name in gone
+    ]
 
 
 def wanted(views: Collection[View], arrived: Collection[str], skipped: Collection[str] = ()) -> list[View]:
@@ -122,6 +141,10 @@ def _check_view(view: View) -> Iterator[str]:
         yield f"view {view.id!r}: a name is small letters, digits and hyphens, at most 40, and does not start with {MORE}-"
     if view.frame not in FRAMES:
         yield f"view {view.id!r}: frame must be one of {', '.join(FRAMES)}, not {view.frame!r}"
+
+
+def _bare(name: str) -> str:
+    return name.replace("-", " ").capitalize()
 
 
 def _numbered(more: View, number: int) -> View:

@@ -61,7 +61,7 @@ def _statements() -> dict[str, str]:
 
 def _page(errors: dict[str, str], values: dict[str, Any]) -> str:
     statements = [{"id": name, "text": gettext(text)} for name, text in _statements().items()]
-    intimate = services().catalogue.sites[g.details.site].intimate
+    intimate = services().catalogue.site(g.details.site).intimate
     return render_template(
         "patient/agree.jinja",
         errors=errors,

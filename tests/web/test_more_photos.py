@@ -9,15 +9,17 @@ from flask import Flask
 
 from capture.actions.accept_photo import accept_photo
 from capture.actions.deliver import deliver_next
+from capture.actions.submit import submit
+from capture.app import create_app
 from capture.errors import NotFound
 from capture.sealing.age import open_sealed
 from capture.sealing.bundle import open_bundle
 from capture.services import Services
 from capture.store.models import Request
 from capture.store.requests import answers_of, keep_answers
-from tests.builders import VIEWS, ARequest, agree_patient, bundle_of, photo_bytes, take_photo
-from tests.web.conftest import app_with
-from tests.web.html import Page, Visitor, patient
+from tests.builders import VIEWS, AMember, APractice, ARequest, agree_patient, bundle_of, photo_bytes, take_photo
+from tests.web.conftest import app_with, session_of
+from tests.web.html import Page, Visitor, patient, staff
 
 EXTRA = [f"more-{number}" for number in range(1, 6)]
 
@@ -114,6 +116,31 @@ def test_nothing_can_be_taken(agreed: Visitor, services: Services, asked: AReque
     assert "Phone your practice" in page.text
     assert "Check and send" not in page.text
     assert "Take the first photo" not in page.text
+
+
+def test_photos_of_views_that_are_gone_are_sent_all_the_same(services: Services, asked: ARequest, practice: APractice) -> None:
+    """A photo that has arrived is sent although its view, its protocol and its place are gone from the files meanwhile."""
+    agree_patient(services, asked)
+    for view in ("close-up", "more-1"):
+        take_photo(services, asked, view)
+    later = replace(services, catalogue=replace(services.catalogue, protocols={}, sites={}))
+    submit(later, asked.id, "")
+    request = json.loads(open_sealed(bundle_of(services, asked).request_part, [practice.identity]))
+    assert [(photo["view"], photo["title"]) for photo in request["photos"]] == [
+        ("more-1", "Extra photo 1"),
+        ("close-up", "Close up"),
+    ]
+    assert (request["site"], request["snomed"], request["protocol"]) == ("back of forearm", None, "lesion")
+
+
+def test_pages_of_requests_whose_protocol_is_gone(services: Services, asked: ARequest, member: AMember) -> None:
+    """Staff still see such a request, under bare names; its patient is told to phone for a new link."""
+    changed = create_app(replace(services, catalogue=replace(services.catalogue, protocols={}, sites={})))
+    inbox = staff(changed, session_of(services, member), asked).get("/staff/")
+    assert "Left back of forearm" in inbox.text
+    page = patient(changed, asked, agree_patient(services, asked)).get("/photos")
+    assert "Phone your practice for a new link" in page.text
+    assert rows(page) == {}
 
 
 def test_answer_counts_what_was_added(app: Flask, services: Services, asked: ARequest) -> None:
