@@ -12,17 +12,25 @@
  * @property {(page: Document) => void} arrive - a page has come in; throws where it is not one of the journey
  * @property {() => void} shown - and is there
  * @property {(on: boolean) => void} wait - there is no signal to fetch it
- * @property {() => string[]} waiting - the views whose photos the server does not have yet
+ * @property {() => string[]} taken - the views that have a photo, at the server or still on its way
+ * @property {() => { address: string, taken: string[] } | undefined} next - what comes when the photo of this page is taken
  */
+
+/** @typedef {{ address: string, html: string }} Page */
 
 const PATHS = /^\/(photos(\/[a-z0-9-]+)?|check)$/;
 const AGAIN = 3_000; // milliseconds between two tries without signal
+const AHEAD = 3_000; // milliseconds that a page has for itself before the next one is fetched
 
 export class Journey {
   /** @type {(() => void)[]} */
   endings = [];
   /** @type {AbortController | undefined} */
   fetching;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  later;
+  /** @type {Map<string, Page>} what was fetched ahead; each is used once */
+  stock = new Map();
 
   /**
    * @param {Controller[]} controllers
@@ -32,6 +40,7 @@ export class Journey {
     this.controllers = controllers;
     this.listener = listener;
     document.addEventListener("click", (event) => this.clicked(event));
+    document.addEventListener("change", () => this.ahead()); // a photo was picked
     addEventListener("popstate", () => this.go(location.href, false));
     addEventListener("pageshow", (event) => {
       if (event.persisted) {
@@ -75,7 +84,7 @@ export class Journey {
       } else if (page.address !== location.href) {
         history.replaceState(null, "", page.address);
       }
-      this.show(page.document);
+      this.show(parse(page.html));
     } catch {
       if (!fetching.signal.aborted) {
         location.assign(address);
@@ -86,25 +95,38 @@ export class Journey {
   /**
    * @param {string} address
    * @param {AbortSignal} signal
-   * @returns {Promise<{ address: string, document: Document }>} throws where the page is not one of the journey
+   * @returns {Promise<Page>} as soon as there is signal; throws where it is not a page of the journey
    */
   async fetch(address, signal) {
-    const headers = { Accept: "text/html", "X-Waiting": this.listener.waiting().join(",") };
+    const taken = this.listener.taken();
+    const stocked = this.stock.get(keyOf(address, taken));
+    this.stock.clear();
     for (;;) {
-      const answer = await fetch(address, { headers, signal }).catch(() => undefined);
+      const page = stocked ?? (await load(address, taken, signal));
       if (signal.aborted) {
         throw signal.reason;
       }
-      const html = await answer?.text().catch(() => undefined);
-      this.listener.wait(html === undefined);
-      if (answer && html !== undefined) {
-        const page = new DOMParser().parseFromString(html, "text/html");
-        if (!answer.ok || !isOurs(new URL(answer.url)) || !page.querySelector("main")) {
-          throw new Error(`${answer.status}`);
-        }
-        return { address: answer.url, document: page };
+      this.listener.wait(!page);
+      if (page) {
+        return page;
       }
       await signalOr(AGAIN, signal);
+    }
+  }
+
+  /** Fetch the page that comes after this one, with its drawings, so that it is here when the signal is not. */
+  async ahead() {
+    const next = this.listener.next();
+    const key = next && keyOf(next.address, next.taken);
+    if (!next || !key || this.stock.has(key)) {
+      return;
+    }
+    const page = await load(next.address, next.taken).catch(() => undefined);
+    if (page) {
+      this.stock.set(key, page);
+      for (const image of parse(page.html).querySelectorAll("main img")) {
+        new Image().src = image.getAttribute("src") ?? "";
+      }
     }
   }
 
@@ -134,6 +156,8 @@ export class Journey {
     heading?.setAttribute("tabindex", "-1");
     scrollTo(0, 0);
     heading?.focus({ preventScroll: true });
+    clearTimeout(this.later);
+    this.later = setTimeout(() => this.ahead(), AHEAD);
   }
 
   mount() {
@@ -147,6 +171,39 @@ export class Journey {
       }
     }
   }
+}
+
+/**
+ * One try.
+ * @param {string} address
+ * @param {string[]} taken
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<Page | undefined>} undefined without signal; throws where it is not a page of the journey
+ */
+async function load(address, taken, signal) {
+  const headers = { Accept: "text/html", "X-Waiting": taken.join(",") };
+  const answer = await fetch(address, { headers, signal }).catch(() => undefined);
+  const html = await answer?.text().catch(() => undefined);
+  if (!answer || html === undefined) {
+    return undefined;
+  }
+  if (!answer.ok || !isOurs(new URL(answer.url))) {
+    throw new Error(`${answer.status}`);
+  }
+  return { address: answer.url, html };
+}
+
+/** @param {string} html */
+function parse(html) {
+  return new DOMParser().parseFromString(html, "text/html");
+}
+
+/**
+ * @param {string} address
+ * @param {string[]} taken
+ */
+function keyOf(address, taken) {
+  return [new URL(address, location.href).pathname, ...[...taken].sort()].join(" ");
 }
 
 /** @param {{ origin: string, pathname: string, search: string }} address */

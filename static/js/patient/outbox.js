@@ -148,7 +148,7 @@ export class Outbox extends EventTarget {
         arrived: (arrival) => this.arrived(photo, arrival),
         refused: ({ status, sentence }) => this.refused(photo, status, sentence),
         measured: (rate) => {
-          this.rate = rate;
+          this.rate = this.rate ? (this.rate + rate) / 2 : rate;
         },
       });
       this.current = { photo, upload };
@@ -233,6 +233,13 @@ export class Outbox extends EventTarget {
     return this.preparing === 0 && this.queue.length === 0;
   }
 
+  /** @returns {string[]} the views that have a photo, at the server or on its way */
+  get taken() {
+    return this.facts.views
+      .map(({ id }) => id)
+      .filter((id) => !["", "refused"].includes(this.state(id).stage));
+  }
+
   /** @returns {boolean} whether a photo could not be sent, and none has taken its place */
   get refusals() {
     return [...this.states.values()].some(({ stage }) => stage === "refused");
@@ -254,7 +261,7 @@ export class Outbox extends EventTarget {
     const { views, check } = this.facts;
     const place = views.findIndex(({ id }) => id === view);
     const order = [...views.slice(place + 1), ...views.slice(0, Math.max(0, place))];
-    const missing = order.find(({ id, asked }) => asked && ["", "refused"].includes(this.state(id).stage));
+    const missing = order.find(({ id, asked }) => asked && !this.taken.includes(id));
     return missing?.url ?? check;
   }
 }

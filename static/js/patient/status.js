@@ -76,14 +76,10 @@ export class Status {
 
   showProblems() {
     const lines = this.troubled().map((view) => {
-      const template = /** @type {HTMLTemplateElement} */ (this.part("#sending-problem"));
-      const line = /** @type {HTMLElement} */ (template.content.firstElementChild?.cloneNode(true));
-      const [link, reason] = [line.querySelector("a"), line.querySelector("span")];
-      if (link && reason) {
-        link.href = view.url;
-        link.textContent = view.title;
-        reason.textContent = this.outbox.state(view.id).sentence || (this.words.failed ?? "");
-      }
+      const [line, link] = [document.createElement("li"), document.createElement("a")];
+      link.href = view.url;
+      link.textContent = view.title;
+      line.append(link, `: ${this.outbox.state(view.id).sentence || this.words.failed}`);
       return line;
     });
     const before = this.problems.textContent;

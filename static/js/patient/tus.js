@@ -25,7 +25,7 @@
  * @property {(bytesPerSecond: number) => void} [measured]
  */
 
-const QUIET = 2_500; // milliseconds without a byte moving, after which it is told
+const QUIET = 2_200; // milliseconds without a byte moving, after which it is told
 const GIVEN_UP = 12_000; // and after which a try is given up for a new one
 const CLEANING = 45_000; // the same for the last piece, whose answer comes when the photo is clean, sealed and stored
 const SMALLEST = 32_768; // bytes of a piece
@@ -173,13 +173,18 @@ export class Upload {
     const headers = { "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(from) };
     const began = performance.now();
     const answer = await this.call("PATCH", this.url, headers, this.order.blob.slice(from, to));
-    if (answer.status === 409 && answer.offset !== undefined && answer.offset !== from) {
+    if (answer.status === 409 && answer.offset !== undefined) {
+      if (answer.offset === from) {
+        throw new Lost(0); // it is at work on this very piece
+      }
       this.offset = answer.offset; // another tab, or a try whose answer was lost, got further
     } else if (this.check(answer, 204)) {
       this.offset = answer.offset ?? to;
       this.tries = this.faults = 0;
       this.tell(this.offset);
-      this.pace(to - from, (performance.now() - began) / 1000);
+      if (to < this.order.blob.size) {
+        this.pace(to - from, (performance.now() - began) / 1000); // the last one's time is the server's work
+      }
     } else {
       this.offset = await this.create(); // forgotten: the server was started anew, or it took too long
     }

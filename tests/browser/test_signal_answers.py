@@ -1,0 +1,197 @@
+"""What the page does with each kind of answer, and where the browser lets it keep nothing."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.browser.conftest import Demo, check_accessible, visit
+from tests.browser.signal_steps import Hurried, pick, see_arrived
+from tests.browser.steps import PIXEL, come_in
+from tests.browser.weight import new_link
+from tests.builders import photo_bytes
+
+UPLOADS = re.compile("/uploads")
+LOST = re.compile("Failed to load resource|Blocked attempt to show a 'beforeunload'")
+SENTENCE = "This photo is damaged. Take it again."
+PHOTO = photo_bytes("context")
+
+
+@pytest.fixture
+def page(browser: Browser, demo: Demo) -> Iterator[Page]:
+    """On the page of the first photo."""
+    with visit(browser, **PIXEL, ignored=LOST) as opened:
+        come_in(opened, new_link(demo), Hurried(browser, ""))
+        opened.locator("main .app-views a").first.click()
+        yield opened
+
+
+def once(page: Page, method: str, **answer: object) -> list[str]:
+    """The first request of that method is answered so; the others go to the server. Gives what was asked, as it comes."""
+    asked: list[str] = []
+
+    def handle(route: Route) -> None:
+        asked.append(route.request.method)
+        if asked.count(method) == 1 and route.request.method == method:
+            route.fulfill(**answer)  # type: ignore[arg-type]
+        else:
+            route.fallback()
+
+    page.route(UPLOADS, handle)
+    return asked
+
+
+class Gate:
+    """Holds every piece of a photo back until it is opened."""
+
+    def __init__(self, page: Page) -> None:
+        self.held: list[Route] = []
+        self.is_open = False
+        page.route(UPLOADS, self._handle)
+
+    def open(self) -> None:
+        self.is_open = True
+        for route in self.held:
+            route.continue_()
+
+    def _handle(self, route: Route) -> None:
+        if route.request.method == "PATCH" and not self.is_open:
+            self.held.append(route)
+        else:
+            route.fallback()
+
+
+def error(code: str, sentence: str) -> str:
+    return f'{{"error": {{"code": "{code}", "sentence": "{sentence}"}}}}'
+
+
+def test_retry_after_is_kept_to(page: Page, tmp_path: Path) -> None:
+    """A server that is full says when to come again: not before that, and the patient is told that it takes longer."""
+    asked = once(page, "POST", status=503, headers={"Retry-After": "4"}, body=error("unavailable", "Full."))
+    pick(page, "context", PHOTO, tmp_path)
+    line = page.locator("#sending-line")
+    expect(line).to_contain_text("taking longer than usual")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_timeout(2_500)
+    assert asked == ["POST"]
+    see_arrived(page, 1)
+
+
+def test_a_forgotten_photo_is_begun_anew(page: Page, tmp_path: Path) -> None:
+    """404: the server has forgotten what had come in; the page creates the photo again and sends all of it."""
+    asked = once(page, "PATCH", status=404, body=error("not-found", "Gone."))
+    pick(page, "context", PHOTO, tmp_path)
+    see_arrived(page, 1)
+    assert asked == ["POST", "PATCH", "POST", "PATCH", "GET"]
+
+
+def test_the_servers_offset_is_taken(page: Page, tmp_path: Path) -> None:
+    """409: the server is elsewhere than the page believes, further on or further back; it goes on from there."""
+    asked = once(page, "PATCH", status=409, headers={"Upload-Offset": "5000"}, body=error("wrong-offset", "Not there."))
+    pick(page, "context", PHOTO, tmp_path)
+    see_arrived(page, 1)
+    assert asked == ["POST", "PATCH", "PATCH", "PATCH", "GET"]  # from 0, from 5000 (the real server: 409, 0), from 0
+
+
+def test_a_lost_answer_doubles_nothing(page: Page, tmp_path: Path) -> None:
+    """The last answer is lost on the way: the page asks how far the server is, and sends nothing a second time."""
+    asked: list[str] = []
+
+    def lose(route: Route) -> None:
+        asked.append(route.request.method)
+        if asked.count("PATCH") == 1 and route.request.method == "PATCH":
+            route.fetch()
+            route.abort()
+        else:
+            route.fallback()
+
+    page.route(UPLOADS, lose)
+    pick(page, "context", PHOTO, tmp_path)
+    see_arrived(page, 1)
+    assert asked == ["POST", "PATCH", "HEAD", "GET"]
+
+
+def test_a_refusal_is_told_with_its_reason(page: Page, tmp_path: Path) -> None:
+    """A photo that the server refuses is named on whatever page the patient is, with the sentence and a link to take it again."""
+    once(page, "PATCH", status=422, body=error("damaged", SENTENCE))
+    pick(page, "context", PHOTO, tmp_path)
+    problem = page.locator("#sending-problems")
+    expect(problem).to_have_text(f"From further away: {SENTENCE}")
+    expect(page.get_by_text("Photo 2 of 3")).to_be_visible()
+    check_accessible(page)
+    problem.get_by_role("link").click()
+    pick(page, "context", PHOTO, tmp_path)
+    see_arrived(page, 1)
+    expect(problem).to_be_hidden()
+
+
+def test_a_quota_is_not_tried_again(page: Page, tmp_path: Path) -> None:
+    """429 without a time to wait is final: it is told, and nothing more is sent."""
+    asked = once(page, "POST", status=429, body=error("too-many", "You have sent as many photos as this link can take."))
+    pick(page, "context", PHOTO, tmp_path)
+    expect(page.locator("#sending-problems")).to_contain_text("as many photos as this link can take")
+    page.wait_for_timeout(1_500)
+    assert asked == ["POST"]
+
+
+def test_pressing_send_waits_for_the_photos(page: Page, tmp_path: Path) -> None:
+    """Pressed while a photo is on its way, the button says so and sends everything once it has arrived."""
+    gate = Gate(page)
+    pick(page, "context", PHOTO, tmp_path)
+    expect(page.get_by_text("Photo 2 of 3")).to_be_visible()
+    page.get_by_role("link", name="Your photos").click()
+    row = page.locator("main [data-view=context]")
+    expect(row).to_have_attribute("data-state", re.compile("sending|waiting"))
+    check_accessible(page)
+    page.get_by_role("link", name="Check and send").click()
+    page.get_by_role("button", name="Send to my practice").click()
+    expect(page.get_by_text("Your photos are still being sent")).to_be_visible()
+    check_accessible(page)
+    gate.open()
+    expect(page.locator(".app-receipt")).to_be_visible(timeout=30_000)
+
+
+def test_where_nothing_can_be_kept_leaving_is_warned_of(browser: Browser, demo: Demo, tmp_path: Path) -> None:
+    """Without IndexedDB a photo waits in the page alone: closing the page asks first, until the photo has arrived."""
+    with visit(browser, **PIXEL, ignored=LOST) as page:
+        page.add_init_script("Object.defineProperty(globalThis, 'indexedDB', { value: undefined })")
+        come_in(page, new_link(demo), Hurried(browser, ""))
+        page.locator("main .app-views a").first.click()
+        gate = Gate(page)
+        pick(page, "context", PHOTO, tmp_path)
+        expect(page.get_by_text("Photo 2 of 3")).to_be_visible()
+        assert leaving_asks(page)
+        gate.open()
+        see_arrived(page, 1)
+        assert not leaving_asks(page)
+
+
+def test_where_it_is_kept_leaving_is_free(page: Page, tmp_path: Path) -> None:
+    """A photo that the phone holds goes on later, so nobody is asked."""
+    Gate(page)
+    pick(page, "context", PHOTO, tmp_path)
+    expect(page.get_by_text("Photo 2 of 3")).to_be_visible()
+    assert not leaving_asks(page)
+
+
+def leaving_asks(page: Page) -> bool:
+    """Whether the page would ask before it is left."""
+    return bool(page.evaluate("!dispatchEvent(new Event('beforeunload', { cancelable: true }))"))
+
+
+def test_another_patients_photo_does_not_stay(page: Page, demo: Demo, browser: Browser, tmp_path: Path) -> None:
+    """On a shared phone the next patient's pages delete what waited for the one before, which they could not read anyway."""
+    Gate(page)
+    pick(page, "context", PHOTO, tmp_path)
+    expect(page.get_by_text("Photo 2 of 3")).to_be_visible()
+    count = "async () => (await indexedDB.databases()).length && await new Promise((resolve) => { const open ="
+    count += " indexedDB.open('capture'); open.onsuccess = () => { const asked = open.result.transaction('waiting')"
+    count += ".objectStore('waiting').count(); asked.onsuccess = () => { open.result.close(); resolve(asked.result); }; }; })"
+    assert page.evaluate(count) == 1
+    come_in(page, new_link(demo), Hurried(browser, ""))
+    expect(page.get_by_role("heading", name="Your photos")).to_be_visible()
+    page.wait_for_timeout(500)
+    assert page.evaluate(count) == 0
+    expect(page.locator("#sending")).to_be_hidden()
