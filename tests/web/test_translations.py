@@ -2,13 +2,16 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
-from datetime import date
+from datetime import UTC, date, datetime
 from io import BytesIO
 from pathlib import Path
 
 import pytest
+from babel import Locale
 from flask import Flask, template_rendered
+from flask_babel import force_locale
 from PIL import Image
 from werkzeug.exceptions import default_exceptions
 
@@ -16,7 +19,8 @@ from capture import errors
 from capture.actions.collect import collect
 from capture.actions.deliver import deliver_next
 from capture.services import Services
-from capture.settings import ROOT
+from capture.settings import ROOT, load_settings
+from capture.web.languages import plural_forms
 from tests.builders import (
     APractice,
     ARequest,
@@ -195,3 +199,102 @@ def test_what_is_looked_up_is_written_in_full() -> None:
     """Templates give `_` whole sentences, never a variable: a per cent sign or a `<` in one would break the page."""
     for path in (ROOT / "templates").rglob("*.jinja"):
         assert not re.search(r"\b_\((?!\s*[\"']|service_name)", path.read_text("utf-8")), path.name
+
+
+# The catalogues are whole
+
+CODES = sorted(messages.catalogues())
+
+
+def forms(text: object) -> tuple[str, ...]:
+    """A sentence, or its singular and plural; a translation, or one for each plural form."""
+    return tuple(map(str, text)) if isinstance(text, tuple | list) else (str(text or ""),)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_catalogue_is_up_to_date(code: str) -> None:
+    """Each catalogue has the sentences that are said now and no others, none of them a guess; `make messages` keeps it so."""
+    english = {message.id for message in messages.template() if message.id}
+    catalogue = messages.read(code)
+    assert {message.id for message in catalogue if message.id} == english
+    assert not [message.id for message in catalogue if message.id and message.fuzzy]
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_catalogue_is_complete(code: str) -> None:
+    """Every sentence has a translation, in as many forms as the language has plurals, so that no page mixes two languages."""
+    catalogue = messages.read(code)
+    for message in catalogue:
+        wanted = catalogue.num_plurals if message.pluralizable else 1
+        assert len(forms(message.string)) == wanted, message.id
+        assert all(forms(message.string)), message.id
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_translations_fit_their_sentences(code: str) -> None:
+    """A translation has the placeholders and tags that its sentence has, and no other markup; else a page would break."""
+    for message in messages.read(code):
+        wanted = [sorted(PLACEHOLDER.findall(sentence)) for sentence in forms(message.id)]
+        for translation in forms(message.string) if message.id else ():
+            assert sorted(PLACEHOLDER.findall(translation)) in wanted, translation
+            assert not re.search(r"[&<](?!/?strong>)|^\s|\s$", translation), translation
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_catalogue_says_who_has_checked_it(code: str) -> None:
+    """The head of each catalogue, and the table of docs/languages.md, say the same of who has checked it, or that nobody has."""
+    head = messages.catalogues()[code].read_text("utf-8").partition("msgid")[0]
+    (checked,) = re.findall(r"^# Checked by: (\S.*)$", head, re.M)
+    table = (ROOT / "docs/languages.md").read_text("utf-8")
+    (row,) = re.findall(rf"^\| `{code}` \|.*$", table, re.M)
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[3] == checked
+    assert (cells[2] == "right to left") == (Locale.parse(code).text_direction == "rtl")
+    assert (cells[4] == "yes") == (code in load_settings({}).languages)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_plural_forms(app: Flask, code: str) -> None:
+    """Script that counts gets one sentence for each plural form that browsers know of the language, with its own placeholder."""
+    with app.test_request_context(), force_locale(code):
+        found = plural_forms("You have %(count)s character remaining", "You have %(count)s characters remaining")
+    assert set(found) == {*Locale.parse(code).plural_form.tags, "other"}
+    assert all(sentence.count("%{count}") == 1 for sentence in found.values())
+
+
+def test_dates_and_sizes_in_welsh(app: Flask) -> None:
+    """Dates, times and sizes are written as the language of the page does, on the clocks of the UK."""
+    when = datetime(2026, 7, 22, 15, 5, tzinfo=UTC)
+    with app.test_request_context(), force_locale("cy"):
+        shown = [app.jinja_env.filters[name](when) for name in ("date", "datetime")]
+        assert shown == ["22 Gorffennaf 2026", "22 Gorffennaf 2026, 16:05"]
+    with app.test_request_context(), force_locale("pl"):
+        assert app.jinja_env.filters["filesize"](3_400_000) == "3,4 MB"
+
+
+def test_updating_changes_nothing_that_is_up_to_date(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`make messages` keeps translations, takes in new sentences without a guess, and lets go of what is no longer said."""
+    path = tmp_path / "cy" / "LC_MESSAGES" / "messages.po"
+    path.parent.mkdir(parents=True)
+    shutil.copy(messages.catalogues()["cy"], path)
+    monkeypatch.setattr(messages, "TRANSLATIONS", tmp_path)
+    before = path.read_bytes()
+    messages.update()
+    assert path.read_bytes() == before
+    path.write_text(before.decode().replace('msgid "Continue"', 'msgid "Continue please"'))
+    messages.update()
+    after = {message.id: message.string for message in messages.read("cy")}
+    assert after["Continue"] == ""
+    assert "Continue please" not in after
+
+
+@pytest.mark.parametrize("language", ["cy"])
+def test_pages_in_welsh_have_no_english(language: str, services: Services, practice: APractice) -> None:
+    """In a language that is complete, a page shows none of the English sentences."""
+    asked = make_request(services, practice)
+    visitor = patient(app_with(services, languages=("en", language)), asked, agree_patient(services, asked))
+    visitor.set_cookie("language", language)
+    english = [message.id for message in messages.read(language) if isinstance(message.id, str) and " " in message.id]
+    for path in ("/photos", "/photos/close-up", "/check", "/another-phone", "/photos/close-up/cannot"):
+        page = visitor.follow(visitor.get(path))
+        assert [sentence for sentence in english if sentence in page.text] == [], path
