@@ -96,7 +96,7 @@ def test_the_servers_offset_is_taken(page: Page, tmp_path: Path) -> None:
 
 
 def test_a_lost_answer_doubles_nothing(page: Page, tmp_path: Path) -> None:
-    """The last answer is lost on the way: the page asks how far the server is, and sends nothing a second time."""
+    """SECURITY 12: the last answer is lost on the way; the page asks how far the server is, and sends nothing a second time."""
     asked: list[str] = []
 
     def lose(route: Route) -> None:

@@ -47,7 +47,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 
 def test_a_killed_tab_loses_nothing(browser: Browser, service: Service, tmp_path: Path) -> None:
-    """Killed while photo 2 is on its way: the phone holds it, unreadable, and a new tab goes on where it was."""
+    """SECURITY 8: killed while photo 2 is on its way; the phone holds it, unreadable, and a new tab goes on where it was."""
     asked = service.ask()
     with visit(browser, **PIXEL, ignored=LOST) as page:
         begin(browser, page, asked)
