@@ -7,6 +7,7 @@ some runs.
 """
 
 import json
+import re
 import shutil
 import statistics
 import subprocess
@@ -34,9 +35,10 @@ def weigh(browser: Browser, demo: Demo, folder: Path, *, script: bool) -> None:
     with visit(browser, **PIXEL, java_script_enabled=script) as page:
         scale = Scale(browser, page, script=script)
         walk(page, demo, folder, scale)
-    for number, (name, weight) in enumerate(scale.weights):
-        limit = LATER if number else FIRST
-        print(f"  {name:22} {weight / 1000:6.1f} kB {weight / limit:5.2f} × the limit of {limit // 1000} kB")
+    for number, weighed in enumerate(scale.pages):
+        limit, name = LATER if number else FIRST, re.sub(r"/[rh]/\w+", "/r/…", weighed.name)
+        print(f"  {name:32} {weighed.bytes / 1000:6.1f} kB {weighed.bytes / limit:5.2f} × the limit of {limit // 1000} kB")
+    print(f"  {scale.sending.name:32} {scale.sending.bytes / 1000:6.1f} kB of answers")
     others = scale.hosts - {demo.origin.removeprefix("http://")}
     print(f"  asked of other hosts: {', '.join(sorted(others)) or 'nothing'}")
 

@@ -1,7 +1,9 @@
 """What a patient's way costs on the wire, page by page, and from which hosts it comes; for the test and for bench/pages.py."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -11,32 +13,58 @@ from tests.browser.steps import BORN, VIEWS, Photographer, come_in, take
 FIRST, LATER = 100_000, 30_000  # bytes: the first page with all that it needs, and each later one
 
 
+@dataclass
+class Weighed:
+    """A page, by method and path, and its bytes."""
+
+    name: str
+    bytes: int = 0
+
+
 class Scale(Photographer):
-    """Weighs what Chromium receives from one look to the next: heads and bodies as they are on the wire, redirects too."""
+    """Weighs what Chromium receives, page by page: heads and bodies as they are on the wire, with what the page brings along.
+
+    A page is a document, after its redirects, or one that the script fetches in its place (again, if it does so again). Answers
+    to photos on their way come in between, so they are counted apart, in `sending`.
+    """
 
     def __init__(self, browser: Browser, page: Page, *, script: bool = True) -> None:
         super().__init__(browser, "weight", script=script)
-        self.weights: list[tuple[str, int]] = []
+        self.pages: list[Weighed] = []
+        self.sending = Weighed("photos on their way")
         self.hosts: set[str] = set()
-        self._bytes = 0.0
+        self._of: dict[str, Weighed] = {}
         session = page.context.new_cdp_session(page)
         session.on("Network.requestWillBeSent", self._note)
-        session.on("Network.loadingFinished", self._add)
+        session.on("Network.loadingFinished", lambda event: self._add(event["requestId"], event))
         session.send("Network.enable")
 
     def look(self, page: Page, name: str) -> None:
         page.wait_for_load_state("networkidle")
-        self.weights.append((name, round(self._bytes)))
-        self._bytes = 0
 
     def _note(self, event: dict[str, Any]) -> None:
-        if not event["request"]["url"].startswith(("data:", "blob:")):
-            self.hosts.add(event["request"]["url"].split("/")[2])
+        address = urlsplit(event["request"]["url"])
+        if address.scheme in {"data", "blob"}:
+            return
+        self.hosts.add(address.netloc)
+        name = f"{event['request']['method']} {address.path}"
         if "redirectResponse" in event:
-            self._add(event["redirectResponse"])
+            self._of[event["requestId"]].name = name
+            self._add(event["requestId"], event["redirectResponse"])
+        else:
+            self._of[event["requestId"]] = self._place(event["type"], address.path, name)
 
-    def _add(self, event: dict[str, Any]) -> None:
-        self._bytes += event["encodedDataLength"]
+    def _place(self, kind: str, path: str, name: str) -> "Weighed":
+        if path.startswith("/uploads"):
+            return self.sending
+        is_fetched = kind == "Fetch" and not path.startswith("/static/")
+        if kind == "Document" or (is_fetched and self.pages[-1].name != name):
+            self.pages.append(Weighed(name))
+        return self.pages[-1]
+
+    def _add(self, request: str, event: dict[str, Any]) -> None:
+        if request in self._of:
+            self._of[request].bytes += round(event["encodedDataLength"])
 
 
 def new_link(demo: Demo, protocol: str = "lesion") -> str:
