@@ -1,0 +1,8 @@
+"""Asking: nothing yet."""
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    """Nothing to change."""

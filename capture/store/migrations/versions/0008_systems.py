@@ -1,0 +1,8 @@
+"""Systems: nothing yet."""
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    """Nothing to change."""
