@@ -6,6 +6,7 @@ from flask import Flask
 from capture.actions.collect import collect
 from capture.actions.deliver import deliver_next
 from capture.services import Services
+from capture.store.sessions import start_session
 from tests.builders import ARequest, agree_patient, bundle_of, make_request, photo_bytes
 from tests.conftest import Clock
 from tests.web.html import Page, Visitor, patient
@@ -81,6 +82,19 @@ def test_every_browser_of_the_request_sees_it(app: Flask, services: Services, ag
     agreed.submit(agreed.get("/check"))
     assert other.follow(other.get("/photos")).heading == "Photos sent"
     assert other.send_photo(form, photo_bytes("context")).status == 409
+
+
+def test_a_page_that_was_asked_for_while_the_photos_were_sent(
+    app: Flask, services: Services, sent: Visitor, asked: ARequest
+) -> None:
+    """A session that is still a patient's when its request is sent leads to the receipt too, and takes nothing."""
+    assert sent.get("/sent").status == 200
+    with services.database.write() as db:
+        late = patient(app, asked, start_session(db, "patient", now=services.clock(), request_id=asked.id))
+    for path in ("/photos", "/photos/close-up", "/check", "/another-phone"):
+        assert late.get(path).location == "/sent"
+    assert late.get("/sent").heading == "Photos sent"
+    assert late.get("/agree").status == 409
 
 
 def test_collected(services: Services, sent: Visitor, asked: ARequest, clock: Clock) -> None:
