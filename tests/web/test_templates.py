@@ -26,6 +26,7 @@ PARTS = {
     "patient/clear.jinja",
     "patient/hint.jinja",
     "patient/script.jinja",
+    "patient/sending.jinja",
     "patient/unclear.jinja",
 }
 NOW = datetime(2026, 7, 22, 15, 5, tzinfo=UTC)
