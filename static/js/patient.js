@@ -3,6 +3,7 @@
 import { Button, CharacterCount, createAll, ErrorSummary, SkipLink } from "nhsuk-frontend";
 import { mountCheck } from "./patient/check.js";
 import { Journey } from "./patient/journey.js";
+import { forgetAll } from "./patient/keep.js";
 import { Outbox } from "./patient/outbox.js";
 import { mountPhoto } from "./patient/photo.js";
 import { Status } from "./patient/status.js";
@@ -59,6 +60,9 @@ if (place) {
   });
 } else {
   start(document);
+  if (document.querySelector(".app-receipt")) {
+    forgetAll(); // what another phone sent need not wait here
+  }
 }
 
 /**

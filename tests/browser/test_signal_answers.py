@@ -17,6 +17,14 @@ UPLOADS = re.compile("/uploads")
 LOST = re.compile("Failed to load resource|Blocked attempt to show a 'beforeunload'")
 SENTENCE = "This photo is damaged. Take it again."
 PHOTO = photo_bytes("context")
+COUNT = """async () => {
+    const open = indexedDB.open("capture");
+    await new Promise((resolve) => { open.onsuccess = resolve; });
+    const asked = open.result.transaction("waiting").objectStore("waiting").count();
+    await new Promise((resolve) => { asked.onsuccess = resolve; });
+    open.result.close();
+    return asked.result;
+}"""
 
 
 @pytest.fixture
@@ -118,7 +126,7 @@ def test_a_refusal_is_told_with_its_reason(page: Page, tmp_path: Path) -> None:
     once(page, "PATCH", status=422, body=error("damaged", SENTENCE))
     pick(page, "context", PHOTO, tmp_path)
     problem = page.locator("#sending-problems")
-    expect(problem).to_have_text(f"From further away: {SENTENCE}")
+    expect(problem).to_have_text(f"From further away {SENTENCE}")
     expect(page.get_by_text("Photo 2 of 3")).to_be_visible()
     check_accessible(page)
     problem.get_by_role("link").click()
@@ -186,12 +194,39 @@ def test_another_patients_photo_does_not_stay(page: Page, demo: Demo, browser: B
     Gate(page)
     pick(page, "context", PHOTO, tmp_path)
     expect(page.get_by_text("Photo 2 of 3")).to_be_visible()
-    count = "async () => (await indexedDB.databases()).length && await new Promise((resolve) => { const open ="
-    count += " indexedDB.open('capture'); open.onsuccess = () => { const asked = open.result.transaction('waiting')"
-    count += ".objectStore('waiting').count(); asked.onsuccess = () => { open.result.close(); resolve(asked.result); }; }; })"
-    assert page.evaluate(count) == 1
+    assert page.evaluate(COUNT) == 1
     come_in(page, new_link(demo), Hurried(browser, ""))
     expect(page.get_by_role("heading", name="Your photos")).to_be_visible()
-    page.wait_for_timeout(500)
-    assert page.evaluate(count) == 0
+    page.wait_for_function(f"async () => await ({COUNT})() === 0")
     expect(page.locator("#sending")).to_be_hidden()
+
+
+def test_nothing_waits_once_all_was_sent(page: Page, tmp_path: Path) -> None:
+    """Where another phone sent the photos meanwhile, the receipt's page deletes what this one still held."""
+    pick(page, "context", PHOTO, tmp_path)
+    see_arrived(page, 1)
+    Gate(page)
+    pick(page, "close-up", PHOTO, tmp_path)
+    expect(page.get_by_text("Photo 3 of 3")).to_be_visible()
+    assert page.evaluate(COUNT) == 1
+    page.evaluate(
+        """async () => {
+            const { csrf, request } = document.querySelector("#sending").dataset;
+            await fetch("/check", { method: "POST", body: new URLSearchParams({ csrf_token: csrf, request, note: "" }) });
+        }"""
+    )
+    page.goto(page.url)
+    expect(page.locator(".app-receipt")).to_be_visible()
+    page.wait_for_function(f"async () => await ({COUNT})() === 0")
+
+
+def test_a_file_that_is_gone_is_told(page: Page, tmp_path: Path) -> None:
+    """Some phones throw the camera's file away early: the patient is told to take that photo again, and nothing hangs."""
+    path = tmp_path / "gone.jpg"
+    path.write_bytes(PHOTO)
+    page.locator("#photo").set_input_files(path)
+    expect(page.get_by_role("heading", name="Is it clear?")).to_be_visible()
+    path.unlink()
+    page.get_by_role("button", name="Use this photo").click()
+    expect(page.locator("#sending-problems")).to_contain_text("From further away This photo was not saved. Take it again.")
+    expect(page.get_by_text("Photo 2 of 3")).to_be_visible()

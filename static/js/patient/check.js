@@ -32,7 +32,9 @@ export function mountCheck(main, outbox, sentence) {
     await outbox.waitUntilEmpty();
     held = false;
     note.textContent = "";
-    if (here && !outbox.refusals) {
+    if (here && outbox.refusals) {
+      document.getElementById("sending")?.scrollIntoView(); // it says which photo, and why
+    } else if (here) {
       form.submit();
     }
   });

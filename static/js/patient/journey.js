@@ -23,6 +23,7 @@ const AGAIN = 3_000; // milliseconds between two tries without signal
 const AHEAD = 3_000; // milliseconds that a page has for itself before the next one is fetched
 
 export class Journey {
+  path = location.pathname;
   /** @type {(() => void)[]} */
   endings = [];
   /** @type {AbortController | undefined} */
@@ -41,7 +42,11 @@ export class Journey {
     this.listener = listener;
     document.addEventListener("click", (event) => this.clicked(event));
     document.addEventListener("change", () => this.ahead()); // a photo was picked
-    addEventListener("popstate", () => this.go(location.href, false));
+    addEventListener("popstate", () => {
+      if (location.pathname !== this.path) {
+        this.go(location.href, false); // and not only a step to a part of the page
+      }
+    });
     addEventListener("pageshow", (event) => {
       if (event.persisted) {
         this.go(location.href, false); // back out of the browser's cache: it may be long ago
@@ -59,6 +64,7 @@ export class Journey {
       plain &&
       !event.defaultPrevented &&
       !link.target &&
+      !link.hash &&
       isOurs(link)
     ) {
       event.preventDefault();
@@ -84,6 +90,7 @@ export class Journey {
       } else if (page.address !== location.href) {
         history.replaceState(null, "", page.address);
       }
+      this.path = location.pathname;
       this.show(parse(page.html));
     } catch {
       if (!fetching.signal.aborted) {

@@ -129,16 +129,15 @@ function run(mode, ask) {
     opening.onerror = opening.onblocked = () => reject(opening.error);
     opening.onsuccess = () => {
       const database = opening.result;
-      const transaction = database.transaction(STORE, mode);
-      const asked = ask(transaction.objectStore(STORE));
-      transaction.oncomplete = () => {
-        database.close();
-        resolve(asked.result);
-      };
-      transaction.onabort = transaction.onerror = () => {
-        database.close();
-        reject(transaction.error);
-      };
+      try {
+        const transaction = database.transaction(STORE, mode);
+        const asked = ask(transaction.objectStore(STORE));
+        transaction.oncomplete = () => resolve(asked.result);
+        transaction.onabort = transaction.onerror = () => reject(transaction.error);
+      } catch (error) {
+        reject(error);
+      }
+      database.close(); // once the transaction has ended
     };
   });
 }

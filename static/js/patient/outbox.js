@@ -83,7 +83,7 @@ export class Outbox extends EventTarget {
   /**
    * Take a photo over: without its metadata, kept, and sent in the background. It replaces the view's waiting one.
    * @param {{ view: string, blob: Blob, anyway?: boolean }} photo
-   * @returns {Promise<string>} the photo's id once it is kept
+   * @returns {Promise<string>} the photo's id once it is kept; "" for a file that is gone, which is told like a refusal
    */
   async add({ view, blob, anyway = false }) {
     this.set(view, { stage: "waiting" });
@@ -99,6 +99,9 @@ export class Outbox extends EventTarget {
       this.forget(this.queue.filter((older) => older.view === view));
       this.queue.push(photo);
       return photo.id;
+    } catch {
+      this.set(view, { stage: "refused" });
+      return "";
     } finally {
       this.preparing -= 1;
       this.pump();

@@ -79,7 +79,7 @@ export class Status {
       const [line, link] = [document.createElement("li"), document.createElement("a")];
       link.href = view.url;
       link.textContent = view.title;
-      line.append(link, `: ${this.outbox.state(view.id).sentence || this.words.failed}`);
+      line.append(link, " ", this.outbox.state(view.id).sentence || (this.words.failed ?? ""));
       return line;
     });
     const before = this.problems.textContent;
@@ -87,6 +87,7 @@ export class Status {
       this.problems.replaceChildren(...lines);
     }
     this.problems.hidden = lines.length === 0;
+    this.place.classList.toggle("app-sending--told", lines.length > 0);
   }
 
   /** @param {View} view - its rows get the state as `data-state`, and its words */

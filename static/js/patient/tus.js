@@ -1,6 +1,9 @@
 // @ts-check
 // One photo on its way by tus 1.0 (https://tus.io/protocols/resumable-upload): created, sent in pieces, gone on with from
 // where the server has got to. A lost connection is never given up; a refusal ends it.
+import { Watched } from "./watched.js";
+
+/** @import { Answer } from "./watched.js" */
 
 /**
  * The server's answer for a photo that is durable.
@@ -25,8 +28,7 @@
  * @property {(bytesPerSecond: number) => void} [measured]
  */
 
-const QUIET = 2_200; // milliseconds without a byte moving, after which it is told
-const GIVEN_UP = 12_000; // and after which a try is given up for a new one
+const GIVEN_UP = 12_000; // milliseconds without a byte moving, after which a try is given up for a new one
 const CLEANING = 45_000; // the same for the last piece, whose answer comes when the photo is clean, sealed and stored
 const SMALLEST = 32_768; // bytes of a piece
 const FIRST = 131_072;
@@ -53,8 +55,6 @@ class Refused extends Error {
   }
 }
 
-/** @typedef {{ status: number, offset: number | undefined, wait: number, body: any }} Answer */
-
 export class Upload {
   url;
   offset = 0;
@@ -63,9 +63,8 @@ export class Upload {
   faults = 0;
   piece = FIRST;
   stopped = false;
-  quiet = false; // a request is out, and nothing has moved for a while
   hurried = false;
-  /** @type {XMLHttpRequest | undefined} */
+  /** @type {Watched | undefined} */
   request;
   /** @type {(() => void) | undefined} ends the wait between two tries */
   hurry;
@@ -119,9 +118,9 @@ export class Upload {
     if (document.visibilityState === "visible" && navigator.onLine) {
       this.tries = 0;
       this.hurry?.();
-      if (this.quiet) {
+      if (this.request?.quiet) {
         this.hurried = true;
-        this.request?.abort();
+        this.request.abort();
       }
     }
   };
@@ -249,7 +248,6 @@ export class Upload {
   }
 
   /**
-   * One request, watched: that no byte moves is told, and after a while it is given up.
    * @param {string} method
    * @param {string} url
    * @param {Record<string, string>} [headers]
@@ -259,67 +257,26 @@ export class Upload {
   call(method, url, headers = {}, piece = undefined) {
     const { blob, csrf } = this.order;
     const last = piece && this.offset + piece.size === blob.size;
-    const request = new XMLHttpRequest();
-    this.request = request;
-    request.open(method, url);
     const always = { Accept: "application/json", "Tus-Resumable": "1.0.0", "X-CSRFToken": csrf() };
-    for (const [name, value] of Object.entries({ ...always, ...headers })) {
-      request.setRequestHeader(name, value);
-    }
-    /** @type {ReturnType<typeof setTimeout>[]} */
-    let timers = [];
-    const watch = (loaded = 0) => {
-      timers.forEach(clearTimeout);
-      const patience = last && loaded >= piece.size ? CLEANING : GIVEN_UP;
-      timers = [setTimeout(() => this.hush(), QUIET), setTimeout(() => request.abort(), patience)];
-    };
-    request.upload.addEventListener("progress", ({ loaded }) => {
-      watch(loaded);
-      this.tell(this.offset + loaded);
-    });
-    watch();
-    return new Promise((resolve) => {
-      request.addEventListener("loadend", () => {
-        timers.forEach(clearTimeout);
-        this.quiet = false;
-        resolve(read(request));
-      });
-      request.send(piece);
-    });
-  }
-
-  hush() {
-    this.quiet = true;
-    this.listener.waiting("signal");
+    this.request = new Watched(
+      method,
+      url,
+      { ...always, ...headers },
+      {
+        silent: () => this.listener.waiting("signal"),
+        moved: (loaded) => this.tell(this.offset + loaded),
+        patience: (loaded) => (last && loaded >= piece.size ? CLEANING : GIVEN_UP),
+      },
+    );
+    return this.request.send(piece);
   }
 
   /** @param {number} sent - bytes */
   tell(sent) {
-    this.quiet = false;
     const percent = Math.floor((100 * sent) / Math.max(1, this.order.blob.size));
     this.percent = Math.max(0, Math.min(100, percent));
     if (!this.stopped) {
       this.listener.sending(this.percent);
     }
   }
-}
-
-/**
- * @param {XMLHttpRequest} request - that has ended
- * @returns {Answer}
- */
-function read(request) {
-  const offset = request.getResponseHeader("Upload-Offset");
-  let body;
-  try {
-    body = JSON.parse(request.responseText);
-  } catch {
-    // an answer without a body, or not for us
-  }
-  return {
-    status: request.status,
-    offset: offset === null || !/^\d+$/.test(offset) ? undefined : Number(offset),
-    wait: Number(request.getResponseHeader("Retry-After")) || 0,
-    body,
-  };
 }
