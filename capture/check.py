@@ -4,6 +4,7 @@ from collections.abc import Callable
 from ctypes.util import find_library
 from dataclasses import dataclass
 
+from capture.domain.presets import load_presets
 from capture.domain.protocols import load_catalogue
 from capture.errors import CaptureError, SettingsError
 from capture.sealing.keys import SigningKey
@@ -26,7 +27,11 @@ class Finding:
 
 def find_problems() -> list[Finding]:
     """Look at everything; changes nothing and makes nothing."""
-    findings = [_find_turbojpeg(), *_problems("protocols", lambda: load_catalogue(ROOT / "config"))]
+    findings = [
+        _find_turbojpeg(),
+        *_problems("protocols", lambda: load_catalogue(ROOT / "config")),
+        *_problems("presets", lambda: load_presets(ROOT / "config" / "presets.toml")),
+    ]
     if wrong := _problems("settings", load_settings):
         return [*wrong, *findings]
     settings = load_settings()

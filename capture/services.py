@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from capture.domain.presets import ReferralPreset
 from capture.domain.protocols import Catalogue
 from capture.domain.quality import Thresholds
 from capture.inbox.base import Inbox
@@ -23,6 +24,7 @@ class Services:
     settings: Settings
     catalogue: Catalogue
     thresholds: Thresholds
+    presets: Mapping[str, ReferralPreset]
     vault: Vault
     signing_key: SigningKey
     database: Database

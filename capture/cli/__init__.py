@@ -6,7 +6,7 @@ settings, keys or database are not ready.
 
 import click
 
-from capture.cli import files, practices, service
+from capture.cli import files, opening, practices, service
 
 _EPILOG = "Exit codes: 0 done, 1 not done, 2 used wrongly, 3 photo, bundle or key refused, 4 settings, keys or database not ready."
 
@@ -25,7 +25,7 @@ for command in (
     practices.practice,
     practices.member,
     service.check,
-    files.open_bundle,
+    opening.open_bundle,
     files.clean,
     files.keygen,
 ):

@@ -1,6 +1,5 @@
-"""The commands that work on files and need no service: open a bundle, clean photos, make a key."""
+"""The commands that work on files and need no service: clean photos, make a key."""
 
-import getpass
 import json
 import sys
 from datetime import UTC, datetime
@@ -9,78 +8,9 @@ from typing import Any
 
 import click
 
+from capture.cli.opening import read_passphrase
 from capture.cli.output import FILE, PATH, REFUSED, json_option, print_result, reports_errors
-from capture.errors import BundleError, CaptureError
-from capture.settings import passphrase_from_environment
-
-
-@click.command("open")
-@click.argument("bundle", type=FILE)
-@click.option("--identity", required=True, type=FILE, help="The identity file, plain or under a passphrase.")
-@click.option("--out", required=True, type=PATH, help="The folder to write the photos to.")
-@click.option("--signer", metavar="ED25519:…", help="The server's signing key, if the identity file does not pin it.")
-@click.option(
-    "--passphrase-file", type=FILE, help="A file whose first line is the passphrase; else CAPTURE_PASSPHRASE, or it is asked for."
-)
-@json_option
-@reports_errors
-def open_bundle(bundle: Path, identity: Path, out: Path, signer: str | None, passphrase_file: Path | None, as_json: bool) -> None:
-    """Open a bundle: check the signature, the manifest, every count and hash, and write the photos as JPEG files."""
-    from capture.sealing.bundle import open_bundle as opened_bundle
-    from capture.sealing.bundle import write_opened
-    from capture.sealing.keys import VerifyingKey
-
-    found = _read_identity(identity, passphrase_file)
-    pinned = VerifyingKey.parse(signer) if signer else found.signer
-    if pinned is None:
-        raise BundleError(
-            "Nothing says which server must have signed this bundle.",
-            code="signer-unknown",
-            hint="give --signer with the key that `capture check` shows on the server, compared by phone",
-        )
-    with opened_bundle(bundle, found.identities, pinned) as opened:
-        written = write_opened(opened, out)
-        request = opened.request
-    values: dict[str, Any] = {
-        "receipt": request.receipt,
-        "practice": request.practice.ods,
-        "label": request.label,
-        "reference": request.reference,
-        "site": f"{request.side} {request.site}".strip(),
-        "note": request.note,
-        "consent": {"version": request.consent.version, "at": request.consent.at.isoformat()},
-        "answers": dict(request.answers),
-        "submitted_at": request.submitted_at.isoformat(),
-        "signer": str(pinned),
-        "photos": [{"path": str(photo.path), "part": photo.part, "view": photo.view, "new": photo.new} for photo in written],
-    }
-    lines = [f"Everything is as it was sent: {len(written)} photos, receipt {request.receipt}, signed by {pinned.fingerprint}"]
-    lines += [f"{'wrote' if photo.new else 'was there'} {photo.path}" for photo in written]
-    lines += [f"{question}: {answer}" for question, answer in request.answers.items() if not question.startswith("agreed ")]
-    text = "\n".join(line if line.isprintable() else ascii(line) for line in lines)  # a patient's words must not move the cursor
-    print_result(as_json, values, text)
-
-
-def _read_identity(path: Path, passphrase_file: Path | None) -> Any:
-    from capture.sealing.age import is_age, open_with_passphrase
-    from capture.sealing.keys import parse_identity_file
-
-    data = path.read_bytes()
-    if is_age(data):
-        data = open_with_passphrase(data, _passphrase(passphrase_file))
-    try:
-        return parse_identity_file(data.decode())
-    except UnicodeDecodeError:
-        raise BundleError(f"{path} is not an identity file.", hint="capture keygen --out FILE makes one") from None
-
-
-def _passphrase(file: Path | None) -> str:
-    if file:
-        first_line, *_ = file.read_text("utf-8", "replace").splitlines() or [""]
-        if not first_line or "\N{REPLACEMENT CHARACTER}" in first_line:
-            raise CaptureError(f"{file} holds no passphrase.", hint="write it on the first line, as UTF-8 text")
-        return first_line
-    return passphrase_from_environment() or getpass.getpass("Passphrase: ")
+from capture.errors import CaptureError
 
 
 @click.command()
@@ -165,7 +95,7 @@ def keygen(out: Path, passphrase: bool, passphrase_file: Path | None, signer: st
     identity = Identity.generate()
     text = write_identity_file(identity, datetime.now(UTC), VerifyingKey.parse(signer) if signer else None).encode()
     if passphrase_file:
-        text = seal_with_passphrase(text, _passphrase(passphrase_file))
+        text = seal_with_passphrase(text, read_passphrase(passphrase_file))
     elif passphrase:
         asked = click.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True)
         text = seal_with_passphrase(text, asked)

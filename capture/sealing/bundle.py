@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
@@ -202,24 +203,36 @@ class Written:
     new: bool
 
 
-def write_opened(opened: OpenedBundle, folder: Path) -> list[Written]:
-    """Write the photos as JPEG files, each whole or not at all. A different file of the same name is never overwritten."""
+def write_opened(
+    opened: OpenedBundle,
+    folder: Path,
+    photos: Sequence[SealedPhoto] | None = None,
+    fit: Callable[[bytes], bytes] = lambda jpeg: jpeg,
+) -> list[Written]:
+    """Write the photos as JPEG files, each whole or not at all: all of them, or these, each as `fit` makes it.
+
+    A different file of the same name is never overwritten.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    targets = [(photo, folder / opened.request.file_name(photo)) for photo in opened.photos]
-    there = [_is_there(path, photo) for photo, path in targets]
+    targets = [(photo, folder / opened.request.file_name(photo)) for photo in (opened.photos if photos is None else photos)]
+    there = [_is_there(path, partial(_fitted, opened, photo, fit)) for photo, path in targets]
     written = []
     for (photo, path), same in zip(targets, there, strict=True):
         if not same:
-            write_new(path, opened.read(photo))
+            write_new(path, fit(opened.read(photo)))
         written.append(Written(path, photo.part, photo.view, new=not same))
     return written
 
 
-def _is_there(path: Path, photo: SealedPhoto) -> bool:
+def _fitted(opened: OpenedBundle, photo: SealedPhoto, fit: Callable[[bytes], bytes]) -> bytes:
+    return fit(opened.read(photo))
+
+
+def _is_there(path: Path, jpeg: Callable[[], bytes]) -> bool:
     """Whether this photo is there already; another file in its place is an error."""
     if not os.path.lexists(path):
         return False
-    if path.is_symlink() or not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != photo.sha256:
+    if path.is_symlink() or not path.is_file() or path.read_bytes() != jpeg():
         raise BundleError(f"{path.name} is there already and is not this photo.", code="file-exists", hint="choose an empty folder")
     return True
 
