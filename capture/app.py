@@ -14,6 +14,7 @@ from jinja2 import ChainableUndefined, ChoiceLoader, FileSystemLoader, PackageLo
 from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
+from capture.domain.presets import load_presets
 from capture.domain.protocols import load_catalogue
 from capture.domain.quality import load_thresholds
 from capture.errors import SettingsError
@@ -44,6 +45,7 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now) ->
     Raises SettingsError when keys are missing that the database depends on, Unavailable when it does not answer.
     """
     catalogue, thresholds = load_catalogue(ROOT / "config"), load_thresholds(ROOT / "config" / "quality.toml")
+    presets = load_presets(ROOT / "config" / "presets.toml")
     make_folder(settings.var)
     check_private(settings.var)
     fresh = not database_exists(settings.database)
@@ -55,6 +57,7 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now) ->
         settings=settings,
         catalogue=catalogue,
         thresholds=thresholds,
+        presets=presets,
         vault=vault,
         signing_key=signing_key,
         database=database,
