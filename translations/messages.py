@@ -5,6 +5,7 @@ and in config/*.toml. Templates and pages for staff are left out: they are in En
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from io import BytesIO
@@ -27,13 +28,9 @@ TABLES = {
     "web.errors": ["SENTENCES"],
 }
 """Words that stand under a name, alone or in a dict, where no call gives them to `gettext` or to an error by that name."""
-FOR_STAFF = {
-    "web/staff.py",
-    "web/sign_in.py",
-    "domain/policies.py",
-    *(f"actions/{verb}.py" for verb in ("add_keys", "add_member", "add_practice", "cancel", "collect", "deliver", "issue_link")),
-}
-"""Modules whose sentences patients never see; a sentence of any other in `web`, `actions` or `domain` is translated."""
+FIRST = {"capture.web.patient", "capture.web.tus", "capture.web.errors"}
+FOR_STAFF = {"capture.domain.policies", "capture.actions.issue_link"}
+"""What those of the first line import of `web`, `actions` and `domain` is translated, but for the sentences of the second."""
 KINDS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.CaptureError)}
 KINDS -= {"SettingsError", "BundleError", "AgeError"}  # an operator's, or a program's
 KEYWORDS = {**DEFAULT_KEYWORDS, "plural_forms": (1, 2)}
@@ -46,9 +43,8 @@ def sentences() -> Iterator[tuple[str, Message]]:
         with path.open("rb") as file:
             options = {"trimmed": "true", "silent": "false"}
             yield from ((_named(path), found[1]) for found in extract("jinja2", file, KEYWORDS, options=options))
-    for path in sorted(found for part in ("web", "actions", "domain") for found in (ROOT / "capture" / part).glob("*.py")):
-        if _named(path).removeprefix("capture/") not in FOR_STAFF:
-            yield from ((_named(path), sentence) for sentence in _spoken(path))
+    for module in sorted(_imported(FIRST) - FOR_STAFF):
+        yield from ((f"{module.replace('.', '/')}.py", sentence) for sentence in _spoken(module))
     yield from (("capture/errors.py", getattr(errors, name).sentence) for name in sorted(KINDS))
     for module, names in TABLES.items():
         words = vars(import_module(f"capture.{module}"))
@@ -92,10 +88,19 @@ def update() -> None:
         print(f"{code}: {len(catalogue)} sentences, {left} to translate")  # noqa: T201 - a command
 
 
-def _spoken(path: Path) -> Iterator[str]:
+def _imported(modules: set[str]) -> set[str]:
+    """These modules and those of `web`, `actions` and `domain` that they import, however far."""
+    found = set(modules)
+    for node in (node for module in modules for node in ast.walk(_tree(module)) if isinstance(node, ast.ImportFrom)):
+        names = {str(node.module), *(f"{node.module}.{alias.name}" for alias in node.names)}
+        found |= {name for name in names if re.fullmatch(r"capture\.(web|actions|domain)\.\w+", name) and _path(name).is_file()}
+    return found if found == modules else _imported(found)
+
+
+def _spoken(module: str) -> Iterator[str]:
     """The sentences given to `gettext` or to an error of ours: written there, or standing under a name, alone or in a table."""
-    words = vars(import_module(".".join(path.relative_to(ROOT).with_suffix("").parts)))
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    words = vars(import_module(module))
+    for node in ast.walk(_tree(module)):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"gettext", *KINDS} and node.args:
             given = node.args[0]
             table = given.value if isinstance(given, ast.Subscript) else given
@@ -103,6 +108,14 @@ def _spoken(path: Path) -> Iterator[str]:
                 yield from _texts(given.value)
             elif isinstance(table, ast.Name):
                 yield from _texts(words.get(table.id))
+
+
+def _tree(module: str) -> ast.Module:
+    return ast.parse(_path(module).read_text("utf-8"))
+
+
+def _path(module: str) -> Path:
+    return (ROOT / module.replace(".", "/")).with_suffix(".py")
 
 
 def _texts(words: object) -> Iterator[str]:

@@ -65,7 +65,7 @@ def describe(locale: Locale) -> dict[str, str]:
 def plural_forms(singular: str, plural: str) -> dict[str, str]:
     """A sentence about `count` things in each plural form of the page's language, by CLDR's names, for script that counts."""
     form_of = get_locale().plural_form
-    samples = {form_of(number): number for number in (1_000_000, *range(100, -1, -1))}
+    samples = {"other": 1_000_000, **{form_of(number): number for number in (1_000_000, *range(100, -1, -1))}}
     return {form: ngettext(singular, plural, number, count="%{count}") for form, number in samples.items()}
 
 
