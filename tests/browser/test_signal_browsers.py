@@ -135,10 +135,11 @@ def test_two_browsers_at_once_make_one_bundle(browser: Browser, service: Service
         begin(browser, one, asked)
         come_back(two, asked.link)
         two.locator("main .app-views a").nth(1).click()
+        (tmp_path / "two").mkdir()
         pick(one, "context", PHOTOS["context"], tmp_path)
-        pick(two, "close-up", PHOTOS["close-up"], tmp_path)
+        pick(two, "close-up", PHOTOS["close-up"], tmp_path / "two")
         pick(one, "close-up", other, tmp_path)
-        pick(two, "close-up-scale", PHOTOS["close-up-scale"], tmp_path)
+        pick(two, "close-up-scale", PHOTOS["close-up-scale"], tmp_path / "two")
         for page in (one, two):
             expect(page.locator("#sending-bar")).to_be_hidden(timeout=60_000)
         one.goto(f"{service.line.origin}/check")

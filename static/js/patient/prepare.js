@@ -13,7 +13,8 @@ const LIGHT = 700_000; // bytes that are sent as they are even then
  *   cleans it, as it cleans every photo, or says that it cannot use it
  */
 export async function prepare(photo, { maxBytes, rate }) {
-  const bare = strip(new Uint8Array(await photo.arrayBuffer()));
+  const bytes = new Uint8Array(await photo.arrayBuffer());
+  const bare = strip(bytes);
   const large = (bare?.blob ?? photo).size > maxBytes;
   const slow = isSlow(rate) && photo.size > LIGHT;
   if (bare && !large && !slow) {
@@ -21,7 +22,7 @@ export async function prepare(photo, { maxBytes, rate }) {
   }
   const small = await shrink(photo, { maxBytes, taken: bare?.taken, wide: bare?.wide ?? true });
   if (!bare) {
-    return small ?? photo;
+    return small ?? new Blob([bytes], { type: photo.type }); // in memory: a camera's file may be gone when its turn comes
   }
   return small && small.size < bare.blob.size ? small : bare.blob;
 }
