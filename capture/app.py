@@ -27,7 +27,7 @@ from capture.settings import ROOT, Settings
 from capture.store.blobs import FolderBlobs
 from capture.store.database import Database, database_exists
 from capture.store.vault import check_private, load_vault, make_folder
-from capture.web import IdConverter, errors, languages, ops, patient, security, sign_in, staff, tus
+from capture.web import IdConverter, account, bundles, errors, languages, ops, patient, security, sign_in, staff, tus
 from capture.web.limits import CHUNK_TYPE, init_limits, takes_upload
 
 SERVICE_NAME = "Photos for your GP"
@@ -99,7 +99,9 @@ def create_app(services: Services) -> Flask:
         app.register_blueprint(tus.blueprint)
     if settings.surface != "patient":
         app.register_blueprint(sign_in.blueprint)
+        app.register_blueprint(account.blueprint)
         app.register_blueprint(staff.blueprint)
+        app.register_blueprint(bundles.blueprint)
         sign_in.init_rates(app, limiter)
     app.wsgi_app = _with_assets(app)  # type: ignore[method-assign]
     if settings.trusted_proxies:

@@ -21,6 +21,7 @@ from capture.sealing.age import seal_with_passphrase
 from capture.sealing.keys import Identity, write_identity_file
 from capture.services import Services
 from capture.store.models import Bundle, Photo
+from capture.store.passkeys import insert_passkey
 from capture.store.photos import bundle_of_request, current_photos
 
 PASSWORD = "correct horse battery"
@@ -120,6 +121,13 @@ def make_member(services: Services, practice: APractice, *, name: str = "Robin R
     email, secret = f"member{next(_numbers)}@practice.example", pyotp.random_base32()
     made = add_member(services, practice.ods, email=email, name=name, role=role, password=PASSWORD, code_secret=secret)
     return AMember(made.member_id, name, email, practice, secret)
+
+
+def make_passkey(services: Services, member: AMember) -> str:
+    """A passkey of that member, of a device that is not here: its id."""
+    with services.database.write() as db:
+        credential, now = secrets.token_urlsafe(16), services.clock()
+        return insert_passkey(db, member.id, credential=credential, public_key=b"", sign_count=0, name="Laptop", now=now).id
 
 
 def make_request(

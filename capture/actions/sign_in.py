@@ -1,8 +1,10 @@
 """A member signs in: the password, then a one-time code from an authenticator app (RFC 6238)."""
 
 import hmac
+from datetime import datetime
 
 import pyotp
+from sqlalchemy.orm import Session
 
 from capture.services import Services
 from capture.store import audit, members, sessions
@@ -35,14 +37,23 @@ def give_code(services: Services, cookie: str, code: str) -> str | None:
             return None
         member = db.get_one(Member, session.member_id)
         step = _step_of(members.code_secret(db, member), code, int(now.timestamp()) // STEP_SECONDS)
-        places = members.list_memberships(db, member.id)
-        if step is None or not places or member.removed_at or not members.spend_code_step(db, member.id, step):
+        spent = step is not None and members.spend_code_step(db, member.id, step)
+        started = start_staff_session(db, member, now, how="code") if spent else None
+        if started is None:
             audit.append(db, "", actor=member.id, action="code refused", subject=member.id, at=now)
             return None
         sessions.end_session(db, cookie)
-        practice, _ = places[0]
-        audit.append(db, practice.id, actor=member.id, action="signed in", subject=member.id, at=now)
-        return sessions.start_session(db, "staff", now=now, member_id=member.id, practice_id=practice.id)
+        return started
+
+
+def start_staff_session(db: Session, member: Member, now: datetime, *, how: str) -> str | None:
+    """The cookie of a new session of someone who has proved who it is, in the first of their practices; None without any."""
+    places = members.list_memberships(db, member.id)
+    if not places or member.removed_at:
+        return None
+    practice, _ = places[0]
+    audit.append(db, practice.id, actor=member.id, action="signed in", subject=member.id, at=now, how=how)
+    return sessions.start_session(db, "staff", now=now, member_id=member.id, practice_id=practice.id)
 
 
 def sign_out(services: Services, cookie: str) -> None:

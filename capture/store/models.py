@@ -110,13 +110,14 @@ class SessionRow(Base):
 
     __tablename__ = "sessions"
     id_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(10))  # password (half signed in) | staff | patient | receipt
+    kind: Mapped[str] = mapped_column(String(10))  # see store/sessions.py
     member_id: Mapped[str | None] = mapped_column(ForeignKey("members.id"), index=True)
     practice_id: Mapped[str | None] = mapped_column(ForeignKey("practices.id"))
     request_id: Mapped[str | None] = mapped_column(ForeignKey("requests.id"), index=True)
     created_at: Mapped[datetime]
     seen_at: Mapped[datetime]
     expires_at: Mapped[datetime] = mapped_column(index=True)
+    pending_sealed: Mapped[bytes | None]  # what must come back, once: a passkey's challenge
 
 
 class Request(Base):

@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from flask import Blueprint, Flask, Response, g, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, Response, g, jsonify, redirect, render_template, request, session, url_for
 from flask_limiter import Limiter
 from werkzeug.wrappers import Response as BaseResponse
 
+from capture.actions import passkeys
 from capture.actions import sign_in as signing_in
+from capture.domain import policies
+from capture.errors import NotFound
 from capture.store import members, sessions
 from capture.store.models import Member, Practice
 from capture.web import services
@@ -14,7 +17,7 @@ from capture.web.forms import text_of
 from capture.web.limits import CODE_RATE, SIGN_IN_RATES, client_address
 from capture.web.security import cookie_name, drop_cookie, set_cookie
 
-COOKIE, HALF_COOKIE = "staff", "password"
+COOKIE, HALF_COOKIE, PASSKEY_COOKIE = "staff", "password", "passkey"
 blueprint = Blueprint("sign_in", __name__, url_prefix="/staff")
 Answer = BaseResponse | str | tuple[str, int]
 
@@ -23,14 +26,14 @@ def load_member() -> BaseResponse | None:
     """Before every staff page: the member, the practice and the role, or the way to the sign-in page."""
     now = services().clock()
     with services().database.read() as db:
-        found = sessions.find_session(db, _cookie(COOKIE), "staff", now)
+        found = sessions.find_session(db, cookie_of(COOKIE), "staff", now)
         member = db.get(Member, found.member_id) if found else None
         if found is None or member is None or member.removed_at or found.practice_id is None:
             return redirect(url_for("sign_in.password_page"), 303)
         roles = {practice.id: role for practice, role in members.list_memberships(db, member.id)}
         if found.practice_id not in roles:
             return redirect(url_for("sign_in.password_page"), 303)
-        g.member, g.role = member, roles[found.practice_id]
+        g.member, g.role, g.fresh = member, roles[found.practice_id], sessions.is_fresh(found, now)
         g.practice = db.get_one(Practice, found.practice_id)
     if sessions.needs_touch(found, now):
         with services().database.write() as db:
@@ -41,7 +44,7 @@ def load_member() -> BaseResponse | None:
 @blueprint.get("/sign-in")
 def password_page() -> Answer:
     """E-mail address and password."""
-    return render_template("staff/sign_in.jinja", errors={}, values={})
+    return _sign_in_page({})
 
 
 @blueprint.post("/sign-in")
@@ -56,7 +59,7 @@ def give_password() -> Answer:
     cookie = None if errors else signing_in.give_password(services(), email, password)
     if cookie is None:
         errors = errors or {"email": "The e-mail address or the password is not right"}
-        return render_template("staff/sign_in.jinja", errors=errors, values={"email": email}), 422
+        return _sign_in_page(errors, email), 422
     response = redirect(url_for(".code_page"), 303)
     set_cookie(response, services().settings, HALF_COOKIE, cookie)
     return response
@@ -66,7 +69,7 @@ def give_password() -> Answer:
 def code_page() -> Answer:
     """The one-time code."""
     with services().database.read() as db:
-        if sessions.find_session(db, _cookie(HALF_COOKIE), "password", services().clock()) is None:
+        if sessions.find_session(db, cookie_of(HALF_COOKIE), "password", services().clock()) is None:
             return redirect(url_for(".password_page"), 303)
     return render_template("staff/sign_in_code.jinja", errors={})
 
@@ -75,21 +78,53 @@ def code_page() -> Answer:
 def give_code() -> Answer:
     """Check the code and start a session with an id of its own (SECURITY 24, 26)."""
     code = text_of(request.form, "code", 20).replace(" ", "")
-    cookie = signing_in.give_code(services(), _cookie(HALF_COOKIE), code)
+    cookie = signing_in.give_code(services(), cookie_of(HALF_COOKIE), code)
     if cookie is None:
         errors = {"code": "This code is not right, or was used already. Wait for the next one in your app"}
         return render_template("staff/sign_in_code.jinja", errors=errors), 422
+    return start(cookie, HALF_COOKIE)
+
+
+@blueprint.post("/sign-in/passkey/options")
+def offer_passkey() -> Answer:
+    """What the browser asks the device for, as JSON; a session of its own waits for the answer."""
+    if not passkeys.relying_party(services().settings):
+        raise NotFound
+    cookie, options = passkeys.offer_sign_in(services())
+    response = jsonify(options)
+    set_cookie(response, services().settings, PASSKEY_COOKIE, cookie)
+    return response
+
+
+@blueprint.post("/sign-in/passkey")
+def give_passkey() -> Answer:
+    """Check the device's answer: both factors in one (SECURITY 24)."""
+    cookie = passkeys.give_passkey(services(), cookie_of(PASSKEY_COOKIE), request.form.get("credential", ""))
+    if cookie is None:
+        return _sign_in_page({"passkey": "This passkey did not work. Try again, or use your password"}), 422
+    return start(cookie, PASSKEY_COOKIE)
+
+
+def start(cookie: str, over: str) -> BaseResponse:
+    """To the inbox, with the cookie of a new session; the one named `over`, of a step on the way, goes."""
     session.clear()
     response = redirect(url_for("staff.inbox"), 303)
     set_cookie(response, services().settings, COOKIE, cookie)
-    drop_cookie(response, services().settings, HALF_COOKIE)
+    drop_cookie(response, services().settings, over)
     return response
+
+
+@blueprint.app_context_processor
+def what_the_role_may() -> dict[str, bool]:
+    """For the templates: what to offer at all."""
+    role = g.get("role", "")
+    return {"may_ask": policies.may_ask(role), "may_open": policies.may_open(role)}
 
 
 @blueprint.post("/sign-out")
 def sign_out() -> Response:
     """End the session at once, here and in the browser (SECURITY 26, 32)."""
-    signing_in.sign_out(services(), _cookie(COOKIE))
+    signing_in.sign_out(services(), cookie_of(COOKIE))
     session.clear()
     response = Response(status=303, headers={"Location": url_for(".password_page"), "Clear-Site-Data": '"cache", "storage"'})
     drop_cookie(response, services().settings, COOKIE)
@@ -98,16 +133,23 @@ def sign_out() -> Response:
 
 def init_rates(app: Flask, limiter: Limiter) -> None:
     """SECURITY 25: per person, per address and in all; nobody is locked out for ever."""
-    views = app.view_functions
-    for rate, key in (
-        (SIGN_IN_RATES["member"], _typed_member),
-        (SIGN_IN_RATES["address"], client_address),
-        (SIGN_IN_RATES["all"], lambda: "all"),
-    ):
-        limited: Any = limiter.limit(rate, key_func=key)(views["sign_in.give_password"])
-        views["sign_in.give_password"] = limited
-    limited = limiter.limit(CODE_RATE, key_func=_half_signed_in)(views["sign_in.give_code"])
-    views["sign_in.give_code"] = limited
+    rates = SIGN_IN_RATES
+    everyone = [(rates["address"], client_address), (rates["all"], lambda: "all")]
+    limits = {
+        "give_password": [(rates["member"], _typed_member), *everyone],
+        "give_code": [(CODE_RATE, _half_signed_in)],
+        "offer_passkey": everyone,
+        "give_passkey": [(rates["member"], _given_passkey), *everyone],
+    }
+    for name, pairs in limits.items():
+        for rate, key in pairs:
+            limited: Any = limiter.limit(rate, key_func=key)(app.view_functions[f"sign_in.{name}"])
+            app.view_functions[f"sign_in.{name}"] = limited
+
+
+def _sign_in_page(errors: dict[str, str], email: str = "") -> str:
+    can_use = bool(passkeys.relying_party(services().settings))
+    return render_template("staff/sign_in.jinja", errors=errors, values={"email": email}, passkeys=can_use)
 
 
 def _typed_member() -> str:
@@ -115,12 +157,18 @@ def _typed_member() -> str:
     return "member:" + services().vault.mac("limits", members.normal_email(text_of(request.form, "email", 254)))
 
 
+def _given_passkey() -> str:
+    """Which passkey it claims to be, as a MAC."""
+    return "passkey:" + services().vault.mac("limits", passkeys.credential_of(request.form.get("credential", "")))
+
+
 def _half_signed_in() -> str:
     """Who gave the password, so that giving it again gives no more tries at the code."""
     with services().database.read() as db:
-        found = sessions.find_session(db, _cookie(HALF_COOKIE), "password", services().clock())
+        found = sessions.find_session(db, cookie_of(HALF_COOKIE), "password", services().clock())
     return f"code:{found.member_id}" if found else client_address()
 
 
-def _cookie(name: str) -> str:
+def cookie_of(name: str) -> str:
+    """The cookie of that name that the browser sent; empty without one."""
     return request.cookies.get(cookie_name(services().settings, name), "")

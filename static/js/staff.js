@@ -2,6 +2,7 @@
 // What script adds to the staff pages: copying, printing, the side of the body only where there is one, the receipt of the last
 // photos only for a follow-up.
 import { Button, ErrorSummary, PasswordInput, Radios, SkipLink } from "nhsuk-frontend";
+import { offerPasskeys } from "./staff/passkeys.js";
 
 /** @type {[new (element: Element) => unknown, string][]} */
 const COMPONENTS = [
@@ -14,6 +15,7 @@ const COMPONENTS = [
 for (const [Component, name] of COMPONENTS) {
   for (const element of document.querySelectorAll(`[data-module="${name}"]`)) new Component(element);
 }
+offerPasskeys();
 
 for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (
   document.querySelectorAll("[data-copy]")

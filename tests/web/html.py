@@ -72,8 +72,8 @@ class Page:
         return found.pop()
 
     def form(self) -> tuple[str, dict[str, list[str]]]:
-        """The main form: its action and what a browser would send if nothing was changed."""
-        (form,) = (one for one in self.find("main").iter("form") if one.get("method") == "post")
+        """The main form: its action and what a browser would send if nothing was changed; not one that waits for script."""
+        (form,) = (one for one in seen(self.find("main"), "form") if one.get("method") == "post")
         values: dict[str, list[str]] = {}
         for field in form.iter():
             name, kind = field.get("name"), field.get("type", "text")

@@ -17,6 +17,7 @@ from tests.builders import (
     agree_patient,
     bundle_of,
     make_member,
+    make_passkey,
     make_practice,
     make_request,
     make_submitted,
@@ -26,6 +27,8 @@ from tests.web.html import ORIGIN, Page, Visitor, patient, staff
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 UPLOADS = {"patient.send_photo"}
+NOT_FOR_MEMBERS = {"patient", "tus", "ops", "static", "sign_in"}
+"""The blueprints that someone without a staff session may use; every other one is the practice's own."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,12 @@ def make_house(app: Flask, services: Services, name: str) -> House:
         "name": "request.json.age",
     }
     member = make_member(services, practice)
+    ids["passkey_id"] = make_passkey(services, member)
     return House(practice, asked, staff(app, session_of(services, member), asked), ids)
+
+
+def is_staff(endpoint: str) -> bool:
+    return endpoint.partition(".")[0] not in NOT_FOR_MEMBERS
 
 
 @pytest.fixture
@@ -78,8 +86,8 @@ def visitors(app: Flask, services: Services, house: House) -> dict[str, Visitor]
     """Someone who may use each blueprint, with a token for its forms."""
     asked = make_request(services, house.practice)
     agreed = patient(app, asked, agree_patient(services, asked))
-    signed_in = {"staff": house.visitor, "sign_in": house.visitor}
-    return {"patient": agreed, "tus": agreed, **signed_in, "ops": Visitor(app), "static": Visitor(app)}
+    signed_in = dict.fromkeys([*app.blueprints, "sign_in"], house.visitor)
+    return {**signed_in, "patient": agreed, "tus": agreed, "ops": Visitor(app), "static": Visitor(app)}
 
 
 def test_another_practice_is_not_there(app: Flask, houses: tuple[House, House]) -> None:
@@ -89,7 +97,7 @@ def test_another_practice_is_not_there(app: Flask, houses: tuple[House, House]) 
     tried = []
     for unsafe in (False, True):
         for rule, method in rules(app, unsafe=unsafe):
-            if not rule.endpoint.startswith("staff.") or not rule.arguments - {"name"}:
+            if not is_staff(rule.endpoint) or not rule.arguments - {"name"}:
                 continue
             data = {"csrf_token": token} if unsafe else None
             nobody = {**dict.fromkeys(ours.ids, "0" * 32), "name": "request.json.age"}
@@ -103,11 +111,11 @@ def test_another_practice_is_not_there(app: Flask, houses: tuple[House, House]) 
     assert set(tried) >= {
         "GET staff.show_request",
         "POST staff.cancel_request",
-        "GET staff.show_bundle",
-        "GET staff.part",
-        "GET staff.download",
-        "POST staff.collected",
-        "GET staff.identity",
+        "GET bundles.show_bundle",
+        "GET bundles.part",
+        "GET bundles.download",
+        "POST bundles.collected",
+        "GET bundles.identity",
     }
 
 
@@ -117,7 +125,7 @@ def test_staff_routes_need_a_member(app: Flask, houses: tuple[House, House]) -> 
     token = stranger.csrf("/staff/sign-in")
     for unsafe in (False, True):
         for rule, method in rules(app, unsafe=unsafe):
-            if rule.endpoint.startswith("staff."):
+            if is_staff(rule.endpoint):
                 page = stranger.open(
                     method, address(app, rule, house.asked, house.ids), data={"csrf_token": token} if unsafe else None
                 )
@@ -155,8 +163,8 @@ FOREIGN: list[tuple[dict[str, str], bool]] = [
 def test_forms_of_other_sites(app: Flask, services: Services, houses: tuple[House, House]) -> None:
     """SECURITY 29: every unsafe route refuses a form without its token, from another origin, or that is said to be cross-site."""
     house, people = houses[0], visitors(app, services, houses[0])
-    tokens = {"patient": people["patient"].csrf("/agree"), "staff": house.visitor.csrf("/staff/")}
-    tokens |= {"sign_in": tokens["staff"], "tus": tokens["patient"]}
+    tokens = dict.fromkeys(app.blueprints, house.visitor.csrf("/staff/"))
+    tokens["patient"] = tokens["tus"] = people["patient"].csrf("/agree")
     tried = 0
     for rule, method in rules(app, unsafe=True):
         blueprint = rule.endpoint.partition(".")[0]
@@ -250,9 +258,9 @@ def test_nonce_is_new_each_time(visitor: Visitor, asked: ARequest) -> None:
 @pytest.mark.parametrize(
     ("surface", "there", "not_there"),
     [
-        ("patient", {"patient", "tus", "ops", "static"}, {"staff", "sign_in"}),
-        ("staff", {"staff", "sign_in", "ops", "static"}, {"patient", "tus"}),
-        ("both", {"patient", "tus", "staff", "sign_in", "ops", "static"}, set()),
+        ("patient", {"patient", "tus", "ops", "static"}, {"staff", "sign_in", "account"}),
+        ("staff", {"staff", "sign_in", "account", "ops", "static"}, {"patient", "tus"}),
+        ("both", {"patient", "tus", "staff", "sign_in", "account", "ops", "static"}, set()),
     ],
 )
 def test_surfaces(services: Services, member: AMember, asked: ARequest, surface: str, there: set[str], not_there: set[str]) -> None:
@@ -260,7 +268,7 @@ def test_surfaces(services: Services, member: AMember, asked: ARequest, surface:
     app = app_with(services, surface=surface)
     assert {rule.endpoint.partition(".")[0] for rule in app.url_map.iter_rules()} == there
     anyone = staff(app, session_of(services, member), asked)
-    paths = {"staff": "/staff/", "sign_in": "/staff/sign-in", "patient": asked.path}
+    paths = {"staff": "/staff/", "sign_in": "/staff/sign-in", "account": "/staff/account", "patient": asked.path}
     for blueprint, path in paths.items():
         page = anyone.get(path)
         assert page.status == (404 if blueprint in not_there else 200)

@@ -1,0 +1,75 @@
+"""Your account: what proves that it is you."""
+
+from flask import Blueprint, g, jsonify, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from capture.actions import passkeys
+from capture.errors import CaptureError, NotAllowed, NotFound
+from capture.store.members import list_memberships
+from capture.store.passkeys import list_passkeys
+from capture.web import services
+from capture.web.forms import text_of
+from capture.web.sign_in import COOKIE, cookie_of, load_member
+
+blueprint = Blueprint("account", __name__, url_prefix="/staff/account")
+blueprint.before_request(load_member)
+Answer = BaseResponse | str | tuple[str, int]
+
+
+@blueprint.get("")
+def account() -> Answer:
+    """Who you are here, and your passkeys."""
+    return _page({})
+
+
+@blueprint.post("/passkeys/options")
+def offer_passkey() -> Answer:
+    """What the browser asks the device for, as JSON."""
+    _check_fresh()
+    if not passkeys.relying_party(services().settings):
+        raise NotFound
+    return jsonify(
+        passkeys.offer_registration(services(), cookie_of(COOKIE), g.member.id, email=g.member.email, name=g.member.name)
+    )
+
+
+@blueprint.post("/passkeys")
+def add_passkey() -> Answer:
+    """Keep the passkey that the device has made."""
+    _check_fresh()
+    name, answer = text_of(request.form, "name", passkeys.MAX_NAME), request.form.get("credential", "")
+    if not name:
+        return _page({"name": "Enter a name for the passkey, for example Work laptop"}), 422
+    try:
+        passkeys.add_passkey(services(), cookie_of(COOKIE), g.member.id, g.practice.id, answer, name)
+    except CaptureError as error:
+        return _page({"name": error.sentence}, name), error.status
+    return redirect(url_for(".account"), 303)
+
+
+@blueprint.post("/passkeys/<id:passkey_id>/remove")
+def remove_passkey(passkey_id: str) -> Answer:
+    """Forget a passkey of one's own."""
+    _check_fresh()
+    passkeys.remove_passkey(services(), g.member.id, g.practice.id, passkey_id, cookie_of(COOKIE))
+    return redirect(url_for(".account"), 303)
+
+
+def _page(errors: dict[str, str], name: str = "") -> str:
+    with services().database.read() as db:
+        return render_template(
+            "staff/account.jinja",
+            errors=errors,
+            values={"name": name},
+            member=g.member,
+            fresh=g.fresh,
+            can_add=bool(passkeys.relying_party(services().settings)),
+            passkeys=list_passkeys(db, g.member.id),
+            places=list_memberships(db, g.member.id),
+        )
+
+
+def _check_fresh() -> None:
+    """Whoever finds a browser open cannot make themselves at home in it."""
+    if not g.fresh:
+        raise NotAllowed("To change this, sign out and sign in again first.", code="sign-in-again")
