@@ -3,20 +3,16 @@
 import secrets
 from typing import Any
 
-from flask import Blueprint, Response, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from capture.actions import cancel, collect, issue_link
-from capture.actions.deliver import bundle_files
+from capture.actions import cancel, issue_link
 from capture.domain import policies
 from capture.domain.protocols import describe_site
 from capture.domain.requests import State, can_move, shown_state
-from capture.errors import NotAllowed, NotFound
-from capture.inbox.base import check_whole
-from capture.sealing.bundle import SealedBundle, stream_zip
-from capture.sealing.contents import MANIFEST, REQUEST_PART, SIGNATURE
-from capture.store import audit, photos, practices, requests
+from capture.errors import NotAllowed
+from capture.store import audit, photos, requests
 from capture.store.models import Member, Request
 from capture.web import services
 from capture.web.forms import DAYS, request_draft, text_of
@@ -60,6 +56,7 @@ EVENTS = {
     "bundle opened": "Photos opened again",
     "bundle viewed": "Opening page shown",
     "bundle downloaded": "Encrypted bundle downloaded",
+    "request attached": "Attached to the referral",
     "request cancelled": "Request cancelled",
     "request locked": "Link locked after 20 wrong dates of birth",
     "link locked": "Link locked after 20 wrong dates of birth; the patient, who is in already, can finish",
@@ -132,88 +129,6 @@ def cancel_request(request_id: str) -> Answer:
     return redirect(url_for(".show_request", request_id=request_id), 303)
 
 
-@blueprint.get("/bundles/<id:bundle_id>")
-def show_bundle(bundle_id: str) -> Answer:
-    """The page that opens a bundle in the browser."""
-    policies.check_may_open(g.role)
-    with services().database.write() as db:
-        bundle = photos.find_bundle(db, g.practice.id, bundle_id)
-        _note(db, "bundle viewed", bundle.request_id)
-        row = _row(db, requests.find_request(db, g.practice.id, bundle.request_id))
-        files = bundle_files(services(), db, bundle).files
-        identities = [
-            {"fingerprint": key.fingerprint, "url": url_for(".identity", recipient_id=key.id)}
-            for key in practices.list_identities(db, g.practice.id)
-        ]
-    urls = {file.name: url_for(".part", bundle_id=bundle.id, name=file.name) for file in files}
-    shown = {
-        "id": bundle.id,
-        "receipt": row["receipt"],
-        "created_at": bundle.created_at,
-        "parts": [{"name": file.name, "size": file.size, "url": urls[file.name]} for file in files[3:]],
-        "manifest_url": urls[MANIFEST],
-        "signature_url": urls[SIGNATURE],
-        "request_part_url": urls[REQUEST_PART],
-    }
-    zip_url = url_for(".download", bundle_id=bundle.id)
-    return render_template("staff/bundle.jinja", bundle=shown, row=row, identities=identities, zip_url=zip_url)
-
-
-@blueprint.get("/bundles/<id:bundle_id>/parts/<path:name>")
-def part(bundle_id: str, name: str) -> Response:
-    """One sealed part, as it lies in the store."""
-    policies.check_may_open(g.role)
-    with services().database.read() as db:
-        bundle = photos.find_bundle(db, g.practice.id, bundle_id)
-        files = bundle_files(services(), db, bundle).files
-    for found in files:
-        if found.name == name:
-            pieces = found.read()
-            if name == REQUEST_PART:  # without it nothing of a bundle can be checked, so this is where opening begins
-                with services().database.write() as db:
-                    _note(db, "bundle fetched", bundle.request_id)
-            response = Response(pieces, mimetype="application/octet-stream")
-            response.content_length = found.size
-            return response
-    raise NotFound
-
-
-@blueprint.get("/bundles/<id:bundle_id>.zip")
-def download(bundle_id: str) -> Response:
-    """The encrypted bundle as one file, streamed."""
-    policies.check_may_open(g.role)
-    with services().database.read() as db:
-        bundle = photos.find_bundle(db, g.practice.id, bundle_id)
-        files = bundle_files(services(), db, bundle)
-    check_whole(files)  # a part that is damaged is a page that names it, not an archive torn off
-    with services().database.write() as db:
-        _note(db, "bundle downloaded", bundle.request_id)
-    sealed = SealedBundle(bundle.manifest, bundle.signature, bundle.request_part)
-    pieces = stream_zip(sealed, (file.read() for file in files.files[3:]))
-    disposition = f'attachment; filename="capture-{files.receipt}.zip"'
-    return Response(pieces, mimetype="application/zip", headers={"Content-Disposition": disposition})
-
-
-@blueprint.post("/bundles/<id:bundle_id>/collected")
-def collected(bundle_id: str) -> tuple[dict[str, bool], int]:
-    """The browser has opened the bundle and found it whole."""
-    policies.check_may_open(g.role)
-    collect.collect(services(), g.practice.id, bundle_id, actor=g.member.id)
-    return {"ok": True}, 200
-
-
-@blueprint.get("/identities/<id:recipient_id>.age")
-def identity(recipient_id: str) -> Response:
-    """One of the practice's identity files, under its passphrase."""
-    policies.check_may_open(g.role)
-    with services().database.write() as db:
-        for key in practices.list_identities(db, g.practice.id):
-            if key.id == recipient_id and key.identity_file is not None:
-                _note(db, "key file fetched", key.id)
-                return Response(key.identity_file, mimetype="application/octet-stream")
-    raise NotFound
-
-
 def _request_page(errors: dict[str, str], values: dict[str, str]) -> str:
     catalogue = services().catalogue
     return render_template(
@@ -248,20 +163,15 @@ def _row(db: Session, row: Request) -> dict[str, Any]:
         "photos": len(photos.current_photos(db, row.id)),
         "receipt": row.receipt,
         "url": url_for(".show_request", request_id=row.id),
-        "bundle_url": url_for(".show_bundle", bundle_id=bundle.id) if bundle else None,
+        "bundle_url": url_for("bundles.show_bundle", bundle_id=bundle.id) if bundle else None,
     }
 
 
-@blueprint.context_processor
+@blueprint.app_context_processor
 def what_the_role_may() -> dict[str, bool]:
     """For the templates: what to offer at all."""
     role = g.get("role", "")
     return {"may_ask": policies.may_ask(role), "may_open": policies.may_open(role)}
-
-
-def _note(db: Session, action: str, subject: str) -> None:
-    """Record what a member looked at (SECURITY 40)."""
-    audit.append(db, g.practice.id, actor=g.member.id, action=action, subject=subject, at=services().clock())
 
 
 def _who(db: Session, actor: str) -> str:
