@@ -2,13 +2,14 @@
 // The opening page: passphrase in, photos on the screen, nothing kept. The worker does the opening.
 import { lockWhenIdle } from "./open/idle.js";
 import { showFaults } from "./open/problem.js";
+import { offerSaving } from "./open/saving.js";
 import { find, show } from "./open/view.js";
+import { makeViewer } from "./open/viewer.js";
 
 /** @typedef {import("./open/fault.js").FaultReport} FaultReport */
 /** @typedef {import("./open-worker.js").Answer} Answer */
 
 const MINUTE = 60_000;
-const PAUSE_BETWEEN_SAVES = 400; // Browsers drop downloads that start at once.
 
 const HEADING = find("#open-heading").textContent;
 const root = find("#open");
@@ -16,6 +17,7 @@ const form = find("#open-form");
 const passphrase = /** @type {HTMLInputElement} */ (find("#passphrase"));
 const opened = find("#opened");
 const locked = find("#open-locked");
+const viewer = makeViewer(find("#viewer"));
 
 /** @type {Worker | undefined} */
 let worker;
@@ -34,7 +36,6 @@ form.addEventListener("submit", (/** @type {Event} */ event) => {
   passphrase.value = "";
 });
 addEventListener("pagehide", lock);
-find("#closer").addEventListener("close", () => find("#closer-image").removeAttribute("src"));
 display("form");
 find("#open-manual").hidden = true;
 find("#open-otherwise").hidden = false;
@@ -88,14 +89,23 @@ function finish(answer, fault) {
     showFaults(fault ? [fault] : []);
     return;
   }
-  const { links, forget: forgetPhotos } = show(answer, opened);
+  const veiled = root.dataset.sensitive === "true";
+  const { album, forget: forgetPhotos } = show(answer, opened, {
+    veiled,
+    look: (shown) => viewer.look(album, shown),
+  });
+  const stopSaving = offerSaving(find(".app-bar", opened), album, {
+    presets: JSON.parse(root.dataset.presets ?? "[]"),
+    workerUrl: root.dataset.packer ?? "",
+    saved: () => {},
+  });
   const stopWatching = lockWhenIdle({ limit: 15 * MINUTE, notice: MINUTE, warn: warnIdle, lock });
   forget = () => {
     stopWatching();
+    stopSaving();
     forgetPhotos();
   };
   find("[data-do=lock]", opened).addEventListener("click", lock);
-  find("[data-do=save]", opened).addEventListener("click", () => saveAll(links));
   display("opened");
   find("#open-heading").textContent = `Photos of ${answer.request.label || "a patient"}`;
   showFaults(answer.faults);
@@ -104,24 +114,13 @@ function finish(answer, fault) {
   tellCollected();
 }
 
-/** @param {HTMLAnchorElement[]} links */
-async function saveAll(links) {
-  const note = find("[data-field=note]", opened);
-  note.textContent = "Saving. If your browser asks, let this page save several files.";
-  for (const link of links) {
-    link.click();
-    await new Promise((resolve) => setTimeout(resolve, PAUSE_BETWEEN_SAVES));
-  }
-  note.textContent = "Saved to your downloads. Attach the photos, then delete them from there.";
-}
-
 function lock() {
   const wasOpen = !opened.hidden;
   worker?.terminate();
   worker = undefined;
   forget();
   forget = () => {};
-  find("#closer").close();
+  viewer.close();
   passphrase.value = "";
   display("form");
   showFaults([]);

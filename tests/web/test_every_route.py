@@ -16,6 +16,7 @@ from tests.builders import (
     ARequest,
     agree_patient,
     bundle_of,
+    make_invitation,
     make_member,
     make_passkey,
     make_practice,
@@ -27,7 +28,7 @@ from tests.web.html import ORIGIN, Page, Visitor, patient, staff
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 UPLOADS = {"patient.send_photo"}
-NOT_FOR_MEMBERS = {"patient", "tus", "ops", "static", "sign_in"}
+NOT_FOR_MEMBERS = {"patient", "tus", "ops", "static", "sign_in", "joining"}
 """The blueprints that someone without a staff session may use; every other one is the practice's own."""
 
 
@@ -55,6 +56,8 @@ def make_house(app: Flask, services: Services, name: str) -> House:
     }
     member = make_member(services, practice)
     ids["passkey_id"] = make_passkey(services, member)
+    ids["member_id"] = make_member(services, practice, role="reader").id
+    ids["invitation_id"] = make_invitation(services, practice, member)[0]
     return House(practice, asked, staff(app, session_of(services, member), asked), ids)
 
 
@@ -258,9 +261,9 @@ def test_nonce_is_new_each_time(visitor: Visitor, asked: ARequest) -> None:
 @pytest.mark.parametrize(
     ("surface", "there", "not_there"),
     [
-        ("patient", {"patient", "tus", "ops", "static"}, {"staff", "sign_in", "account"}),
-        ("staff", {"staff", "sign_in", "account", "ops", "static"}, {"patient", "tus"}),
-        ("both", {"patient", "tus", "staff", "sign_in", "account", "ops", "static"}, set()),
+        ("patient", {"patient", "tus", "ops", "static"}, {"staff", "sign_in", "account", "bundles"}),
+        ("staff", {"staff", "sign_in", "account", "bundles", "ops", "static"}, {"patient", "tus"}),
+        ("both", {"patient", "tus", "staff", "sign_in", "account", "bundles", "ops", "static"}, set()),
     ],
 )
 def test_surfaces(services: Services, member: AMember, asked: ARequest, surface: str, there: set[str], not_there: set[str]) -> None:

@@ -16,11 +16,12 @@ const CLOSE = 0.97; // a try that fills this share of the room is good enough
 const SMALLEST = 16; // pixels on the short side
 
 /**
- * @param {Raster} raster
+ * @param {Raster} picture
  * @param {number} under bytes; the JPEG has fewer
  * @returns {Promise<Blob>}
  */
-export async function fit(raster, under) {
+export async function fit(picture, under) {
+  let raster = picture;
   const most = under - 1;
   for (;;) {
     const best = await raster.encode(BEST);
@@ -42,11 +43,11 @@ export async function fit(raster, under) {
  *
  * @param {Raster} raster
  * @param {number} most bytes
- * @param {Blob} good
- * @param {number} tooMany bytes
+ * @param {Blob} least
+ * @param {number} best bytes at BEST
  */
-async function search(raster, most, good, tooMany) {
-  let [low, high] = [WORST, BEST];
+async function search(raster, most, least, best) {
+  let [low, high, good, tooMany] = [WORST, BEST, least, best];
   while (high - low > 1 && good.size < CLOSE * most) {
     const share = Math.log(most / good.size) / Math.log(tooMany / good.size);
     const quality = Math.min(Math.max(low + 1, low + Math.floor(share * (high - low))), high - 1);

@@ -44,7 +44,8 @@ export function startPacker(workerUrl) {
  */
 function ask(worker, order) {
   return new Promise((resolve, reject) => {
-    worker.onmessage = ({ data }) => (data.fitted ? resolve(data.fitted) : reject(new Error("it does not fit")));
+    worker.onmessage = ({ data }) =>
+      data.fitted ? resolve(data.fitted) : reject(new Error("it does not fit"));
     worker.onerror = (event) => {
       event.preventDefault();
       reject(new Error("the worker did not start"));

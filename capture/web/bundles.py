@@ -1,0 +1,126 @@
+"""What a patient sent, for the practice: the page that opens it, its sealed parts, and what staff say they did with it."""
+
+from flask import Blueprint, Response, g, render_template, url_for
+from sqlalchemy.orm import Session
+
+from capture.actions import collect
+from capture.actions.deliver import bundle_files
+from capture.domain import policies, presets
+from capture.domain.protocols import describe_site
+from capture.errors import NotFound
+from capture.inbox.base import BundleFile, check_whole
+from capture.sealing.bundle import SealedBundle, stream_zip
+from capture.sealing.contents import REQUEST_PART
+from capture.store import audit, photos, practices, requests
+from capture.store.models import Bundle
+from capture.web import services
+from capture.web.sign_in import load_member
+
+blueprint = Blueprint("bundles", __name__, url_prefix="/staff")
+blueprint.before_request(load_member)
+
+
+@blueprint.get("/bundles/<id:bundle_id>")
+def show_bundle(bundle_id: str) -> str:
+    """The page that opens a bundle in the browser."""
+    policies.check_may_open(g.role)
+    with services().database.write() as db:
+        bundle = photos.find_bundle(db, g.practice.id, bundle_id)
+        _note(db, "bundle viewed", bundle.request_id)
+        request = requests.find_request(db, g.practice.id, bundle.request_id)
+        details = requests.details_of(db, request)
+        files = bundle_files(services(), db, bundle).files
+        identities = [
+            {"fingerprint": key.fingerprint, "url": url_for(".identity", recipient_id=key.id)}
+            for key in practices.list_identities(db, g.practice.id)
+        ]
+    site = services().catalogue.site(details.site)
+    return render_template(
+        "staff/bundle.jinja",
+        order=_order(bundle, request.receipt, files, identities),
+        request_url=url_for("staff.show_request", request_id=request.id),
+        state=request.state,
+        label=details.label or details.reference or "a patient",
+        site_text=describe_site(site, details.side),
+        sensitive=site.intimate,
+        count=len(files) - 3,
+        submitted_at=request.submitted_at,
+        presets=presets.for_script(services().presets),
+        zip_url=url_for(".download", bundle_id=bundle.id),
+    )
+
+
+def _order(bundle: Bundle, receipt: str, files: tuple[BundleFile, ...], identities: list[dict[str, str]]) -> dict[str, object]:
+    """What the page's script is asked to open (static/js/open/bundle.js)."""
+    parts = [{"name": file.name, "size": file.size, "url": url_for(".part", bundle_id=bundle.id, name=file.name)} for file in files]
+    manifest, signature, *sealed = parts
+    return {
+        "bundle": bundle.id,
+        "request": bundle.request_id,
+        "practice": g.practice.ods,
+        "receipt": receipt,
+        "manifestUrl": manifest["url"],
+        "signatureUrl": signature["url"],
+        "parts": sealed,
+        "identities": identities,
+    }
+
+
+@blueprint.get("/bundles/<id:bundle_id>/parts/<path:name>")
+def part(bundle_id: str, name: str) -> Response:
+    """One sealed part, as it lies in the store."""
+    policies.check_may_open(g.role)
+    with services().database.read() as db:
+        bundle = photos.find_bundle(db, g.practice.id, bundle_id)
+        files = bundle_files(services(), db, bundle).files
+    for found in files:
+        if found.name == name:
+            pieces = found.read()
+            if name == REQUEST_PART:  # without it nothing of a bundle can be checked, so this is where opening begins
+                with services().database.write() as db:
+                    _note(db, "bundle fetched", bundle.request_id)
+            response = Response(pieces, mimetype="application/octet-stream")
+            response.content_length = found.size
+            return response
+    raise NotFound
+
+
+@blueprint.get("/bundles/<id:bundle_id>.zip")
+def download(bundle_id: str) -> Response:
+    """The encrypted bundle as one file, streamed."""
+    policies.check_may_open(g.role)
+    with services().database.read() as db:
+        bundle = photos.find_bundle(db, g.practice.id, bundle_id)
+        files = bundle_files(services(), db, bundle)
+    check_whole(files)  # a part that is damaged is a page that names it, not an archive torn off
+    with services().database.write() as db:
+        _note(db, "bundle downloaded", bundle.request_id)
+    sealed = SealedBundle(bundle.manifest, bundle.signature, bundle.request_part)
+    pieces = stream_zip(sealed, (file.read() for file in files.files[3:]))
+    disposition = f'attachment; filename="capture-{files.receipt}.zip"'
+    return Response(pieces, mimetype="application/zip", headers={"Content-Disposition": disposition})
+
+
+@blueprint.post("/bundles/<id:bundle_id>/collected")
+def collected(bundle_id: str) -> tuple[dict[str, bool], int]:
+    """The browser has opened the bundle and found it whole."""
+    policies.check_may_open(g.role)
+    collect.collect(services(), g.practice.id, bundle_id, actor=g.member.id)
+    return {"ok": True}, 200
+
+
+@blueprint.get("/identities/<id:recipient_id>.age")
+def identity(recipient_id: str) -> Response:
+    """One of the practice's identity files, under its passphrase."""
+    policies.check_may_open(g.role)
+    with services().database.write() as db:
+        for key in practices.list_identities(db, g.practice.id):
+            if key.id == recipient_id and key.identity_file is not None:
+                _note(db, "key file fetched", key.id)
+                return Response(key.identity_file, mimetype="application/octet-stream")
+    raise NotFound
+
+
+def _note(db: Session, action: str, subject: str) -> None:
+    """Record what a member looked at (SECURITY 40)."""
+    audit.append(db, g.practice.id, actor=g.member.id, action=action, subject=subject, at=services().clock())

@@ -1,0 +1,149 @@
+// @ts-check
+import { writeNew } from "./folder.js";
+import { startPacker } from "./packer.js";
+import { find } from "./view.js";
+import { size } from "./words.js";
+
+/** @typedef {import("./packer.js").Preset} Preset */
+/** @typedef {import("./view.js").Shown} Shown */
+/** @typedef {{name: string, blob: Blob}} Named */
+
+const PAUSE_BETWEEN_SAVES = 400; // Browsers drop downloads that start at once.
+const GONE_AFTER = 60_000; // by then a download has taken its bytes
+const picker = /** @type {any} */ (globalThis).showDirectoryPicker;
+
+/**
+ * The bar that saves: for which system, and where to.
+ *
+ * @param {HTMLElement} bar
+ * @param {Shown[]} album
+ * @param {{presets: Preset[], workerUrl: string, saved: () => void}} what `saved` is called once files are saved
+ * @returns {() => void} stops what is going on
+ */
+export function offerSaving(bar, album, { presets, workerUrl, saved }) {
+  const select = find("[data-do=preset]", bar);
+  select.append(...presets.map(({ title, name }) => new Option(title, name)));
+  const preset = () => presets[select.selectedIndex];
+  const packer = startPacker(workerUrl);
+  let [busy, ended] = [false, false];
+  const tell = (/** @type {string} */ words) => {
+    find("[data-field=note]", bar).textContent = words;
+  };
+
+  /** @param {() => Promise<(files: Named[]) => Promise<string>>} choosePlace gives what saves the files and says where they are */
+  const save = async (choosePlace) => {
+    const chosen = album.filter(({ card }) => find("[data-field=tick]", card).checked);
+    const refused = whyNot(chosen.length, preset());
+    if (busy || refused) return refused && tell(refused);
+    busy = true;
+    try {
+      const put = await choosePlace();
+      const files = await packAll(chosen, preset(), packer, tell);
+      tell("Saving. If your browser asks, let this page save several files.");
+      const where = ended ? "" : await put(files);
+      if (!ended) tell(whatWasSaved(files, chosen, where));
+      if (!ended) saved();
+    } catch (error) {
+      if (!ended) tell(whatWentWrong(error));
+    }
+    busy = false;
+  };
+
+  const tickAsMany = () => {
+    const { files } = preset();
+    for (const [index, { card }] of album.entries())
+      find("[data-field=tick]", card).checked = !files || index < files;
+    tell(
+      files && album.length > files
+        ? `${tooMany(preset())} The first ${files} are ticked: change that below.`
+        : "",
+    );
+  };
+  select.addEventListener("change", tickAsMany);
+  tickAsMany();
+  find("[data-do=save]", bar).addEventListener("click", () => save(async () => download(() => ended)));
+  const folder = find("[data-do=folder]", bar);
+  folder.hidden = !picker;
+  folder.addEventListener("click", () => save(chooseFolder));
+  return () => {
+    ended = true;
+    packer.end();
+  };
+}
+
+/** @param {Preset} preset */
+const tooMany = ({ title, files }) => `${title.replace(/ \(.*/, "")} takes ${files} photos at most.`;
+
+/**
+ * @param {number} count
+ * @param {Preset} preset
+ */
+function whyNot(count, preset) {
+  if (count === 0) return "No photo is ticked. Tick those that go with the referral.";
+  return preset.files && count > preset.files ? `${tooMany(preset)} ${count} are ticked.` : "";
+}
+
+/**
+ * @param {Shown[]} chosen
+ * @param {Preset} preset
+ * @param {import("./packer.js").Packer} packer
+ * @param {(words: string) => void} tell
+ * @returns {Promise<Named[]>}
+ */
+async function packAll(chosen, { under }, packer, tell) {
+  const files = [];
+  for (const { blob, name, number } of chosen) {
+    if (blob.size >= under) tell(`Making photo ${number} fit`);
+    try {
+      files.push({ name, blob: await packer.pack(blob, under) });
+    } catch {
+      throw new RangeError(
+        `Photo ${number} could not be made to fit in this browser, so nothing was saved. Use the capture open command.`,
+      );
+    }
+  }
+  return files;
+}
+
+/** @param {() => boolean} ended */
+function download(ended) {
+  return async (/** @type {Named[]} */ files) => {
+    for (const { name, blob } of files) {
+      if (ended()) break;
+      const href = URL.createObjectURL(blob);
+      Object.assign(document.createElement("a"), { href, download: name }).click();
+      setTimeout(() => URL.revokeObjectURL(href), GONE_AFTER);
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_BETWEEN_SAVES));
+    }
+    return "to your downloads";
+  };
+}
+
+async function chooseFolder() {
+  const folder = await picker.call(globalThis, { mode: "readwrite", id: "referral" });
+  return async (/** @type {Named[]} */ files) => {
+    for (const { name, blob } of files) await writeNew(folder, name, blob);
+    return `in ${folder.name || "the folder"}`;
+  };
+}
+
+/**
+ * @param {Named[]} files
+ * @param {Shown[]} chosen
+ * @param {string} where
+ */
+function whatWasSaved(files, chosen, where) {
+  const smaller = files.filter(({ blob }, index) => blob !== chosen[index].blob).length;
+  const count = files.length === 1 ? "1 photo" : `${files.length} photos`;
+  const how = smaller ? `${smaller} made smaller to fit` : "as sent";
+  const largest = size(Math.max(...files.map(({ blob }) => blob.size)));
+  return `Saved ${count} ${where}, ${how}, ${largest} at most. Attach them, then delete them from there.`;
+}
+
+/** @param {unknown} error */
+function whatWentWrong(error) {
+  if (error instanceof RangeError) return error.message;
+  if (error instanceof DOMException && error.name === "AbortError")
+    return "No folder was chosen, so nothing was saved.";
+  return "The photos could not be saved there. Choose another folder, or save them to your downloads.";
+}

@@ -1,0 +1,108 @@
+// @ts-check
+import { Pane } from "./pane.js";
+import { find } from "./view.js";
+
+/** @typedef {import("./view.js").Shown} Shown */
+
+const STEP = 1.5;
+
+/**
+ * The dialog that shows a photo large, or two side by side.
+ *
+ * @param {HTMLDialogElement} dialog
+ * @returns {{look: (album: Shown[], shown: Shown) => void, close: () => void}}
+ */
+export function makeViewer(dialog) {
+  const panes = [...dialog.querySelectorAll(".app-pane")].map(
+    (root) => new Pane(/** @type {HTMLElement} */ (root)),
+  );
+  /** @type {Shown[]} */
+  let album = [];
+  let pane = panes[0];
+
+  const choose = (/** @type {Pane} */ one) => {
+    pane = one;
+    for (const { root } of panes)
+      root.toggleAttribute("data-chosen", root === one.root && !panes[1].root.hidden);
+  };
+  const step = (/** @type {number} */ by) => {
+    const at = pane.shown ? album.indexOf(pane.shown) : 0;
+    pane.put(album[(at + by + album.length) % album.length]);
+  };
+  const beside = (/** @type {boolean} */ on) => {
+    panes[1].root.hidden = !on;
+    find("[data-do=beside]", dialog).setAttribute("aria-pressed", String(on));
+    choose(panes[on ? 1 : 0]);
+    if (!on || !panes[0].shown) return;
+    panes[1].put(album[(album.indexOf(panes[0].shown) + 1) % album.length]);
+    panes[0].lay();
+  };
+  /** @type {Record<string, () => void>} */
+  const doings = {
+    previous: () => step(-1),
+    next: () => step(1),
+    closer: () => pane.zoomBy(STEP),
+    further: () => pane.zoomBy(1 / STEP),
+    whole: () => pane.zoomTo(null),
+    pixels: () => pane.zoomTo(1 / devicePixelRatio),
+    turn: () => pane.turn(),
+    beside: () => beside(panes[1].root.hidden === true),
+  };
+  for (const [name, doing] of Object.entries(doings))
+    find(`[data-do=${name}]`, dialog).addEventListener("click", doing);
+  for (const one of panes) {
+    one.root.addEventListener("focusin", () => choose(one));
+    one.root.addEventListener("pointerdown", () => choose(one));
+    dragToMove(one.frame);
+  }
+  dialog.addEventListener("keydown", (event) => {
+    const doing = doings[doingOf(event, pane.zoom === null)];
+    if (!doing) return;
+    event.preventDefault();
+    doing();
+  });
+  dialog.addEventListener("close", () => {
+    for (const one of panes) one.clear();
+    album = [];
+  });
+  const look = (/** @type {Shown[]} */ photos, /** @type {Shown} */ shown) => {
+    album = photos;
+    dialog.showModal();
+    beside(false);
+    panes[0].put(shown);
+    panes[0].frame.focus();
+  };
+  return { look, close: () => dialog.close() };
+}
+
+/** @type {Record<string, string>} */
+const KEYS = {
+  PageUp: "previous",
+  PageDown: "next",
+  "+": "closer",
+  "=": "closer",
+  "-": "further",
+  0: "whole",
+  1: "pixels",
+  r: "turn",
+  s: "beside",
+};
+
+/**
+ * @param {KeyboardEvent} event
+ * @param {boolean} isWhole whether the photo is seen whole: otherwise the arrows move it
+ */
+function doingOf({ key, ctrlKey, metaKey, altKey }, isWhole) {
+  if (ctrlKey || metaKey || altKey) return "";
+  if (isWhole && key === "ArrowLeft") return "previous";
+  if (isWhole && key === "ArrowRight") return "next";
+  return KEYS[key.length === 1 ? key.toLowerCase() : key] ?? "";
+}
+
+/** @param {HTMLElement} frame */
+function dragToMove(frame) {
+  frame.addEventListener("pointermove", ({ buttons, pointerType, movementX, movementY }) => {
+    if (pointerType === "mouse" && buttons === 1) frame.scrollBy(-movementX, -movementY);
+  });
+  frame.addEventListener("dragstart", (event) => event.preventDefault());
+}
