@@ -85,13 +85,19 @@ export function hints(figures, thresholds) {
 /**
  * @param {Grey} before
  * @param {Grey} now
- * @returns {number} mean difference of luma; 0 where they cannot be compared
+ * @returns {number} how much they differ, in mean differences between neighbours: about the pixels moved, while these are few
  */
 export function movement(before, now) {
-  if (before.data.length !== now.data.length) {
+  const { data, width } = now;
+  if (before.data.length !== data.length) {
     return 0;
   }
-  return now.data.reduce((sum, level, at) => sum + Math.abs(level - before.data[at]), 0) / now.data.length;
+  let [changed, rough] = [0, 0];
+  for (let at = width; at < data.length; at++) {
+    changed += Math.abs(data[at] - before.data[at]);
+    rough += Math.abs(data[at] - data[at - 1]) + Math.abs(data[at] - data[at - width]);
+  }
+  return rough && (2 * changed) / rough;
 }
 
 /**
