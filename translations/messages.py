@@ -54,6 +54,7 @@ def sentences() -> Iterator[tuple[str, Message]]:
         for view in catalogue.views_of(protocol):
             texts = (view.title, view.short, view.distance, view.light, *view.do, *view.dont)
             yield from (("config/protocols.toml", text) for text in texts if text)
+    yield from (("config/sites.toml", site.title) for site in catalogue.sites.values())
 
 
 def template() -> Catalog:

@@ -37,7 +37,9 @@ def load_session() -> BaseResponse | None:
 @blueprint.context_processor
 def whose_page() -> dict[str, Any]:
     """For every page: its request, since two links opened in one browser must not mix; what its script needs to send photos."""
-    return {"request_id": g.request.id, "sending": sending.facts()} if "request" in g else {}
+    if "request" not in g:
+        return {}
+    return {"request_id": g.request.id, "sending": sending.facts(), "place": shot_list.place()}
 
 
 @blueprint.get("/r/<token>")

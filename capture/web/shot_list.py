@@ -11,6 +11,7 @@ from flask import g, request, url_for
 from capture.domain.protocols import View, missing, wanted
 from capture.errors import NotFound
 from capture.web import services
+from capture.web.languages import translate
 
 
 def find(view_id: str) -> View:
@@ -48,6 +49,11 @@ def tasks() -> dict[str, Any]:
         "check_url": url_for("patient.check"),
         "follows": g.follows,
     }
+
+
+def place() -> dict[str, str]:
+    """Where on the body: the place in the language of the page, and its side (left, right or empty)."""
+    return {"site": translate(services().catalogue.site(g.details.site).title), "side": g.details.side}
 
 
 def place_of(view: View) -> dict[str, int]:
