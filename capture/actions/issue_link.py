@@ -18,6 +18,7 @@ class Draft:
     """What a member fills in. `key` is the form's own id: the same key never issues a second link.
 
     A follow-up names in `follows` the receipt of the request that it repeats; protocol, site and side are that one's.
+    `message` is for the patient, who sees it once the date of birth was given.
     """
 
     label: str
@@ -29,6 +30,8 @@ class Draft:
     days: int
     key: str
     follows: str = ""
+    message: str = ""
+    nhs_number: str = ""
 
 
 @dataclass(frozen=True)
@@ -69,8 +72,7 @@ def issue_link(
         changed_at=now,
         expires_at=now + timedelta(days=draft.days),
     )
-    group = age_group(born, today)
-    details = Details(draft.label, draft.reference, draft.site, draft.side, draft.protocol, asked_by, group, draft.follows)
+    details = _details(draft, asked_by, age_group(born, today))
     with services.database.write() as db:
         practices.current_recipients(db, practice_id)  # a practice without a valid key cannot ask
         if requests.find_by_issue_key(db, practice_id, draft.key):
@@ -79,6 +81,21 @@ def issue_link(
         audit.append(db, practice_id, actor=actor, action="request drafted", subject=request_id, at=now)
         requests.move(db, request, State.SENT, actor=actor, now=now, days=draft.days)
     return Issued(request_id, request.receipt, f"{services.settings.link_origin}/r/{token}", request.expires_at)
+
+
+def _details(draft: Draft, asked_by: str, group: str) -> Details:
+    return Details(
+        label=draft.label,
+        reference=draft.reference,
+        site=draft.site,
+        side=draft.side,
+        protocol=draft.protocol,
+        asked_by=asked_by,
+        age_group=group,
+        follows=draft.follows,
+        message=draft.message,
+        nhs_number=draft.nhs_number,
+    )
 
 
 def _take_over(services: Services, practice_id: str, draft: Draft) -> Draft:

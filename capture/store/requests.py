@@ -20,7 +20,7 @@ class Details:
     """What the practice asked for; sealed as long as the request lives.
 
     `age_group` is that of policies.age_group on the day of asking: the date of birth itself is kept only as a hash. `follows` is
-    the receipt of the request that this one repeats.
+    the receipt of the request that this one repeats, `message` what the practice tells the patient.
     """
 
     label: str
@@ -31,6 +31,8 @@ class Details:
     asked_by: str
     age_group: str = ""
     follows: str = ""
+    message: str = ""
+    nhs_number: str = ""
 
 
 @dataclass(frozen=True)

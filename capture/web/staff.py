@@ -1,22 +1,19 @@
-"""The practice's pages: asking, following, opening."""
+"""The practice's pages: following and opening; asking is in asking.py."""
 
-import secrets
 from typing import Any
 
-from flask import Blueprint, g, redirect, render_template, request, url_for
+from flask import Blueprint, g, redirect, render_template, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from capture.actions import cancel, issue_link
+from capture.actions import cancel
 from capture.domain import policies
+from capture.domain.identifiers import show_nhs_number
 from capture.domain.protocols import describe_site
 from capture.domain.requests import State, can_move, shown_state
-from capture.errors import NotAllowed
 from capture.store import audit, photos, requests
 from capture.store.models import Member, Request
-from capture.web import services
-from capture.web.forms import DAYS, request_draft, text_of
-from capture.web.qr import qr_svg
+from capture.web import asking, services
 from capture.web.sign_in import load_member
 
 LIST_LIMIT = 200
@@ -24,6 +21,7 @@ WAITING = {State.SUBMITTED, State.DELIVERED}
 """Photos that nobody has opened: the inbox shows every one of them, however old."""
 blueprint = Blueprint("staff", __name__, url_prefix="/staff")
 blueprint.before_request(load_member)
+blueprint.register_blueprint(asking.blueprint)
 Answer = BaseResponse | str | tuple[str, int]
 
 STATES = {
@@ -73,40 +71,6 @@ def inbox() -> Answer:
     return render_template("staff/inbox.jinja", waiting=waiting, others=others)
 
 
-@blueprint.get("/requests/new")
-def new_request() -> Answer:
-    """The form that asks for photos."""
-    policies.check_may_ask(g.role)
-    values = {"days": str(services().settings.link_days), "key": secrets.token_hex(16)}
-    return _request_page({}, values)
-
-
-@blueprint.post("/requests/new")
-def issue_request() -> Answer:
-    """Issue a request; the answer is the only page that ever shows its link."""
-    policies.check_may_ask(g.role)
-    catalogue, today = services().catalogue, services().clock().date()
-    draft, errors = request_draft(request.form, catalogue, today)
-    values = {name: text_of(request.form, name) for name in request.form if name != "csrf_token"}
-    if draft is None:
-        return _request_page(errors, values), 422
-    try:
-        issued = issue_link.issue_link(
-            services(), g.practice.id, draft, actor=g.member.id, member_id=g.member.id, asked_by=g.member.name
-        )
-    except NotAllowed as error:
-        return _request_page({"follows" if draft.follows else "site": error.sentence}, values), 422
-    text = f"{g.practice.name} has asked for photos of your skin. Please take them here: {issued.link}"
-    return render_template(
-        "staff/request_issued.jinja",
-        link=issued.link,
-        qr_svg=qr_svg(issued.link),
-        sms=text,
-        expires_at=issued.expires_at,
-        request_url=url_for(".show_request", request_id=issued.request_id),
-    ), 201
-
-
 @blueprint.get("/requests/<id:request_id>")
 def show_request(request_id: str) -> Answer:
     """One request and what has happened to it."""
@@ -129,18 +93,6 @@ def cancel_request(request_id: str) -> Answer:
     return redirect(url_for(".show_request", request_id=request_id), 303)
 
 
-def _request_page(errors: dict[str, str], values: dict[str, str]) -> str:
-    catalogue = services().catalogue
-    return render_template(
-        "staff/request_new.jinja",
-        errors=errors,
-        values=values,
-        sites=[site for site in catalogue.sites.values() if g.practice.intimate_allowed or not site.intimate],
-        protocols=list(catalogue.protocols.values()),
-        expiry=DAYS,
-    )
-
-
 def _row(db: Session, row: Request) -> dict[str, Any]:
     details, now = requests.details_of(db, row), services().clock()
     state = shown_state(State(row.state), now, row.expires_at)
@@ -151,6 +103,8 @@ def _row(db: Session, row: Request) -> dict[str, Any]:
         "id": row.id,
         "label": details.label,
         "reference": details.reference,
+        "nhs_number": show_nhs_number(details.nhs_number),
+        "message": details.message,
         "site_text": describe_site(catalogue.site(details.site), details.side),
         "protocol_title": catalogue.protocol(details.protocol).title,
         "follows": details.follows,

@@ -21,6 +21,7 @@ TEMPLATES = sorted(str(path.relative_to(ROOT / "templates")) for path in (ROOT /
 PARTS = {
     "base.jinja",
     "phone.jinja",
+    "staff/body.jinja",
     "staff/layout.jinja",
     "patient/camera.jinja",
     "patient/clear.jinja",
@@ -95,7 +96,7 @@ FIELDS = {
     "patient/check.jinja": ["note"],
     "staff/sign_in.jinja": ["email", "password"],
     "staff/sign_in_code.jinja": ["code"],
-    "staff/request_new.jinja": ["label", "dob", "reference", "site", "side", "protocol", "follows", "days"],
+    "staff/request_new.jinja": ["label", "dob", "reference", "nhs_number", "message", "site", "side", "protocol", "follows", "days"],
 }
 """The fields of each form; a template that shows errors and is not here fails the first test."""
 
