@@ -5,7 +5,13 @@ import { report } from "./open/fault.js";
 import { fetchBytes } from "./open/fetching.js";
 
 /** @typedef {import("./open/fault.js").FaultReport} FaultReport */
-/** @typedef {Omit<import("./open/bundle.js").Opened, "faults"> & {faults: FaultReport[]}} Answer */
+/**
+ * What was opened, as it goes to the page: a blob is handed over, where bytes would be copied while the page waits.
+ * @typedef {Omit<import("./open/bundle.js").Opened, "faults" | "photos"> & {
+ *   faults: FaultReport[],
+ *   photos: {entry: import("./open/request.js").PhotoEntry, blob: Blob}[],
+ * }} Answer
+ */
 
 self.onmessage = async (event) => {
   const { order, passphrase } = event.data;
@@ -13,8 +19,11 @@ self.onmessage = async (event) => {
     const opened = await openBundle(order, passphrase, fetchBytes, (words, done, total) =>
       self.postMessage({ words, done, total }),
     );
-    const answer = { ...opened, faults: opened.faults.map(report) };
-    self.postMessage({ answer }, { transfer: opened.photos.map((photo) => photo.bytes.buffer) });
+    const photos = opened.photos.map(({ entry, bytes }) => ({
+      entry,
+      blob: new Blob([/** @type {BlobPart} */ (bytes)], { type: "image/jpeg" }),
+    }));
+    self.postMessage({ answer: { ...opened, photos, faults: opened.faults.map(report) } });
   } catch (error) {
     self.postMessage({ fault: report(error) });
   }

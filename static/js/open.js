@@ -1,6 +1,10 @@
 // @ts-check
 // The opening page: passphrase in, photos on the screen, nothing kept. The worker does the opening.
+import { offerCopying } from "./open/copying.js";
+import { sheets } from "./open/facts.js";
 import { lockWhenIdle } from "./open/idle.js";
+import { pdfName } from "./open/names.js";
+import { writePdf } from "./open/pdf.js";
 import { showFaults } from "./open/problem.js";
 import { offerSaving } from "./open/saving.js";
 import { find, show } from "./open/view.js";
@@ -97,7 +101,14 @@ function finish(answer, fault) {
   const stopSaving = offerSaving(find(".app-bar", opened), album, {
     presets: JSON.parse(root.dataset.presets ?? "[]"),
     workerUrl: root.dataset.packer ?? "",
+    makePdf: async (chosen) => ({
+      name: pdfName(answer.request, chosen.length),
+      blob: await writePdf(sheets(answer, chosen)),
+    }),
     saved: () => {},
+  });
+  offerCopying(album, (words) => {
+    find("[data-field=note]", opened).textContent = words;
   });
   const stopWatching = lockWhenIdle({ limit: 15 * MINUTE, notice: MINUTE, warn: warnIdle, lock });
   forget = () => {

@@ -1,5 +1,5 @@
 // @ts-check
-import { place, size, when } from "./words.js";
+import { about, place, removed, size, told, when } from "./words.js";
 
 /** @typedef {import("../open-worker.js").Answer} Answer */
 
@@ -46,6 +46,26 @@ export function checkedRows({ checked }) {
 
 /** @param {[string, string]} pair @returns {[string, string]} */
 const capital = ([term, value]) => [term.charAt(0).toUpperCase() + term.slice(1), value];
+
+/**
+ * The same for a PDF: a sheet with the request, then one for each of these photos.
+ *
+ * @param {Answer} answer
+ * @param {import("./view.js").Shown[]} chosen
+ * @returns {import("./pdf.js").Sheet[]}
+ */
+export function sheets(answer, chosen) {
+  const rows = [...requestRows(answer), ...consentRows(answer)].filter(([, value]) => value);
+  const request = { title: "Photos from a patient", lines: rows.map(([term, value]) => `${term}: ${value}`) };
+  return [
+    request,
+    ...chosen.map(({ number, total, entry, blob }) => ({
+      title: `${number} of ${total}: ${entry.title}`,
+      lines: [about(entry), told(entry), removed(entry)].filter(Boolean),
+      jpeg: blob,
+    })),
+  ];
+}
 
 /**
  * @param {import("./manifest.js").SealedPart} part

@@ -10,13 +10,21 @@
  * @param {number} total
  */
 export function fileName(request, entry, number, total) {
-  const words = [
-    request.submitted_at.slice(0, 10),
-    slug(`${request.side} ${request.site}`),
-    slug(entry.view),
-  ];
-  return `${words.join("_")}_${number}of${total}.jpg`;
+  return `${stem(request)}_${slug(entry.view)}_${number}of${total}.jpg`;
 }
+
+/**
+ * The name of the PDF with so many of the photos, such as `2026-11-22_left-forearm_3-photos.pdf`.
+ *
+ * @param {{site: string, side: string, submitted_at: string}} request
+ * @param {number} count
+ */
+export function pdfName(request, count) {
+  return `${stem(request)}_${count}-photo${count === 1 ? "" : "s"}.pdf`;
+}
+
+/** @param {{site: string, side: string, submitted_at: string}} request */
+const stem = ({ submitted_at: sent, side, site }) => `${sent.slice(0, 10)}_${slug(`${side} ${site}`)}`;
 
 /** @param {string} text */
 function slug(text) {

@@ -16,12 +16,36 @@ export async function decode(photo) {
 }
 
 /**
+ * @param {Blob} photo
+ * @returns {Promise<Blob>} the same pixels as PNG, which is what clipboards take
+ */
+export async function toPng(photo) {
+  const bitmap = await createImageBitmap(photo);
+  return encode(canvasOf(bitmap, bitmap.width, bitmap.height), "image/png");
+}
+
+/**
  * @param {CanvasImageSource} source
  * @param {number} width
  * @param {number} height
  * @returns {Raster}
  */
 function draw(source, width, height) {
+  const canvas = canvasOf(source, width, height);
+  return {
+    width,
+    height,
+    encode: (quality) => encode(canvas, "image/jpeg", quality / 100),
+    scaled: (...size) => draw(canvas, ...size),
+  };
+}
+
+/**
+ * @param {CanvasImageSource} source
+ * @param {number} width
+ * @param {number} height
+ */
+function canvasOf(source, width, height) {
   const canvas =
     typeof OffscreenCanvas === "undefined"
       ? Object.assign(document.createElement("canvas"), { width, height })
@@ -30,25 +54,20 @@ function draw(source, width, height) {
   if (!pen) throw new Error("no canvas of this size here");
   pen.imageSmoothingQuality = "high";
   pen.drawImage(source, 0, 0, width, height);
-  return {
-    width,
-    height,
-    encode: (quality) => encode(canvas, quality / 100),
-    scaled: (...size) => draw(canvas, ...size),
-  };
+  return canvas;
 }
 
 /**
  * @param {OffscreenCanvas | HTMLCanvasElement} canvas
- * @param {number} quality 0 to 1
+ * @param {string} type
+ * @param {number} [quality] 0 to 1
  * @returns {Promise<Blob>}
  */
-async function encode(canvas, quality) {
-  const type = "image/jpeg";
+async function encode(canvas, type, quality) {
   const blob =
     "convertToBlob" in canvas
       ? await canvas.convertToBlob({ type, quality })
       : await new Promise((resolve) => canvas.toBlob(resolve, type, quality));
-  if (blob?.type !== type) throw new Error("no JPEG can be made here");
+  if (blob?.type !== type) throw new Error(`no ${type} can be made here`);
   return blob;
 }

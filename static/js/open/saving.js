@@ -17,10 +17,14 @@ const picker = /** @type {any} */ (globalThis).showDirectoryPicker;
  *
  * @param {HTMLElement} bar
  * @param {Shown[]} album
- * @param {{presets: Preset[], workerUrl: string, saved: () => void}} what `saved` is called once files are saved
+ * @param {object} what
+ * @param {Preset[]} what.presets
+ * @param {string} what.workerUrl
+ * @param {(chosen: Shown[]) => Promise<Named>} what.makePdf
+ * @param {() => void} what.saved is called once files are saved
  * @returns {() => void} stops what is going on
  */
-export function offerSaving(bar, album, { presets, workerUrl, saved }) {
+export function offerSaving(bar, album, { presets, workerUrl, makePdf, saved }) {
   const select = find("[data-do=preset]", bar);
   select.append(...presets.map(({ title, name }) => new Option(title, name)));
   const preset = () => presets[select.selectedIndex];
@@ -32,7 +36,7 @@ export function offerSaving(bar, album, { presets, workerUrl, saved }) {
 
   /** @param {() => Promise<(files: Named[]) => Promise<string>>} choosePlace gives what saves the files and says where they are */
   const save = async (choosePlace) => {
-    const chosen = album.filter(({ card }) => find("[data-field=tick]", card).checked);
+    const chosen = ticked(album);
     const refused = whyNot(chosen.length, preset());
     if (busy || refused) return refused && tell(refused);
     busy = true;
@@ -49,6 +53,23 @@ export function offerSaving(bar, album, { presets, workerUrl, saved }) {
     busy = false;
   };
 
+  const savePdf = async () => {
+    const chosen = ticked(album);
+    const refused = whyNot(chosen.length, { ...preset(), files: 0 });
+    if (busy || refused) return refused && tell(refused);
+    const pdf = await makePdf(chosen);
+    if (ended) return;
+    startDownload(pdf);
+    const fits =
+      pdf.blob.size < preset().under
+        ? ""
+        : `This is more than ${nameOf(preset())} takes: save the photos instead. `;
+    tell(
+      `Saved one PDF to your downloads, ${size(pdf.blob.size)}. ${fits}Attach it, then delete it from there.`,
+    );
+    saved();
+  };
+
   const tickAsMany = () => {
     const { files } = preset();
     for (const [index, { card }] of album.entries())
@@ -62,6 +83,7 @@ export function offerSaving(bar, album, { presets, workerUrl, saved }) {
   select.addEventListener("change", tickAsMany);
   tickAsMany();
   find("[data-do=save]", bar).addEventListener("click", () => save(async () => download(() => ended)));
+  find("[data-do=pdf]", bar).addEventListener("click", savePdf);
   const folder = find("[data-do=folder]", bar);
   folder.hidden = !picker;
   folder.addEventListener("click", () => save(chooseFolder));
@@ -71,8 +93,14 @@ export function offerSaving(bar, album, { presets, workerUrl, saved }) {
   };
 }
 
+/** @param {Shown[]} album */
+const ticked = (album) => album.filter(({ card }) => find("[data-field=tick]", card).checked);
+
 /** @param {Preset} preset */
-const tooMany = ({ title, files }) => `${title.replace(/ \(.*/, "")} takes ${files} photos at most.`;
+const nameOf = ({ title }) => title.replace(/ \(.*/, "");
+
+/** @param {Preset} preset */
+const tooMany = (preset) => `${nameOf(preset)} takes ${preset.files} photos at most.`;
 
 /**
  * @param {number} count
@@ -108,15 +136,20 @@ async function packAll(chosen, { under }, packer, tell) {
 /** @param {() => boolean} ended */
 function download(ended) {
   return async (/** @type {Named[]} */ files) => {
-    for (const { name, blob } of files) {
+    for (const file of files) {
       if (ended()) break;
-      const href = URL.createObjectURL(blob);
-      Object.assign(document.createElement("a"), { href, download: name }).click();
-      setTimeout(() => URL.revokeObjectURL(href), GONE_AFTER);
+      startDownload(file);
       await new Promise((resolve) => setTimeout(resolve, PAUSE_BETWEEN_SAVES));
     }
     return "to your downloads";
   };
+}
+
+/** @param {Named} file */
+function startDownload({ name, blob }) {
+  const href = URL.createObjectURL(blob);
+  Object.assign(document.createElement("a"), { href, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(href), GONE_AFTER);
 }
 
 async function chooseFolder() {

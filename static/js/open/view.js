@@ -57,15 +57,14 @@ export function show(answer, section, { veiled, look }) {
 }
 
 /**
- * @param {{entry: import("./request.js").PhotoEntry, bytes: Uint8Array}} photo
+ * @param {{entry: import("./request.js").PhotoEntry, blob: Blob}} photo
  * @param {import("./request.js").Request} request
  * @param {{veiled: boolean, look: (shown: Shown) => void}} how
  * @returns {Shown}
  */
-function addPhoto({ entry, bytes }, request, { veiled, look }) {
+function addPhoto({ entry, blob }, request, { veiled, look }) {
   const total = request.photos.length;
   const number = request.photos.findIndex((photo) => photo.part === entry.part) + 1;
-  const blob = new Blob([/** @type {BlobPart} */ (bytes)], { type: "image/jpeg" });
   const card = find("#photo-template").content.cloneNode(true).firstElementChild;
   const name = fileName(request, entry, number, total);
   const shown = { entry, number, total, name, blob, url: URL.createObjectURL(blob), card, veiled };

@@ -33,6 +33,7 @@ export function makeViewer(dialog) {
     panes[1].root.hidden = !on;
     find("[data-do=beside]", dialog).setAttribute("aria-pressed", String(on));
     choose(panes[on ? 1 : 0]);
+    pane.frame.focus();
     if (!on || !panes[0].shown) return;
     panes[1].put(album[(album.indexOf(panes[0].shown) + 1) % album.length]);
     panes[0].lay();
