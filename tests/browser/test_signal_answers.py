@@ -135,6 +135,12 @@ def test_a_refusal_is_told_with_its_reason(page: Page, tmp_path: Path) -> None:
     expect(problem).to_be_hidden()
 
 
+def test_a_file_that_is_no_photo_is_refused(page: Page, tmp_path: Path) -> None:
+    """A letter that is named like a photo can neither be stripped nor drawn here: it goes as it is, and the server says no."""
+    pick(page, "context", b"Dear doctor, this is no photo.", tmp_path)
+    expect(page.locator("#sending-problems")).to_contain_text("This file is not a photo. Choose a photo")
+
+
 def test_a_quota_is_not_tried_again(page: Page, tmp_path: Path) -> None:
     """429 without a time to wait is final: it is told, and nothing more is sent."""
     asked = once(page, "POST", status=429, body=error("too-many", "You have sent as many photos as this link can take."))
