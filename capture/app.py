@@ -27,7 +27,21 @@ from capture.settings import ROOT, Settings
 from capture.store.blobs import FolderBlobs
 from capture.store.database import Database, database_exists
 from capture.store.vault import check_private, load_vault, make_folder
-from capture.web import IdConverter, account, bundles, errors, languages, ops, patient, security, sign_in, staff, tus
+from capture.web import (
+    IdConverter,
+    account,
+    bundles,
+    errors,
+    joining,
+    languages,
+    members,
+    ops,
+    patient,
+    security,
+    sign_in,
+    staff,
+    tus,
+)
 from capture.web.limits import CHUNK_TYPE, init_limits, takes_upload
 
 SERVICE_NAME = "Photos for your GP"
@@ -100,6 +114,8 @@ def create_app(services: Services) -> Flask:
     if settings.surface != "patient":
         app.register_blueprint(sign_in.blueprint)
         app.register_blueprint(account.blueprint)
+        app.register_blueprint(joining.blueprint)
+        app.register_blueprint(members.blueprint)
         app.register_blueprint(staff.blueprint)
         app.register_blueprint(bundles.blueprint)
         sign_in.init_rates(app, limiter)

@@ -13,6 +13,7 @@ from capture.actions.add_member import add_member
 from capture.actions.add_practice import add_practice
 from capture.actions.agree import agree
 from capture.actions.deliver import deliver_next
+from capture.actions.invite import invite
 from capture.actions.issue_link import Draft, issue_link
 from capture.actions.open_link import confirm
 from capture.actions.submit import submit
@@ -20,6 +21,7 @@ from capture.photos.sample import sample_photo
 from capture.sealing.age import seal_with_passphrase
 from capture.sealing.keys import Identity, write_identity_file
 from capture.services import Services
+from capture.store.invitations import list_invitations
 from capture.store.models import Bundle, Photo
 from capture.store.passkeys import insert_passkey
 from capture.store.photos import bundle_of_request, current_photos
@@ -121,6 +123,15 @@ def make_member(services: Services, practice: APractice, *, name: str = "Robin R
     email, secret = f"member{next(_numbers)}@practice.example", pyotp.random_base32()
     made = add_member(services, practice.ods, email=email, name=name, role=role, password=PASSWORD, code_secret=secret)
     return AMember(made.member_id, name, email, practice, secret)
+
+
+def make_invitation(
+    services: Services, practice: APractice, by: AMember, email: str = "new@practice.example", role: str = "reader"
+) -> tuple[str, str]:
+    """An invitation that waits: its id and its link."""
+    link = invite(services, practice.id, email, role, actor=by.id)
+    with services.database.read() as db:
+        return list_invitations(db, practice.id, services.clock())[-1].id, link
 
 
 def make_passkey(services: Services, member: AMember) -> str:

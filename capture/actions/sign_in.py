@@ -7,7 +7,7 @@ import pyotp
 from sqlalchemy.orm import Session
 
 from capture.services import Services
-from capture.store import audit, members, sessions
+from capture.store import audit, members, recovery_codes, sessions
 from capture.store.models import Member
 
 STEP_SECONDS = 30
@@ -29,16 +29,19 @@ def give_password(services: Services, email: str, password: str) -> str | None:
 
 
 def give_code(services: Services, cookie: str, code: str) -> str | None:
-    """The cookie of a new staff session, or None when the code is wrong, late or used. The half session ends with it."""
+    """The cookie of a new staff session, or None: the code (or recovery code) is wrong, late or used. The half session ends."""
     now = services.clock()
     with services.database.write() as db:
         session = sessions.find_session(db, cookie, "password", now)
         if session is None or session.member_id is None:
             return None
         member = db.get_one(Member, session.member_id)
-        step = _step_of(members.code_secret(db, member), code, int(now.timestamp()) // STEP_SECONDS)
-        spent = step is not None and members.spend_code_step(db, member.id, step)
-        started = start_staff_session(db, member, now, how="code") if spent else None
+        step = step_of(members.code_secret(db, member), code, now)
+        if step is not None:
+            how = "code" if members.spend_code_step(db, member.id, step) else ""
+        else:
+            how = "recovery code" if recovery_codes.spend_code(db, member.id, code) else ""
+        started = start_staff_session(db, member, now, how=how) if how else None
         if started is None:
             audit.append(db, "", actor=member.id, action="code refused", subject=member.id, at=now)
             return None
@@ -62,8 +65,9 @@ def sign_out(services: Services, cookie: str) -> None:
         sessions.end_session(db, cookie)
 
 
-def _step_of(secret: str, code: str, now_step: int) -> int | None:
-    codes = pyotp.TOTP(secret, interval=STEP_SECONDS)
+def step_of(secret: str, code: str, now: datetime) -> int | None:
+    """The time step that a code of that secret (base32) is for: now, or one either side; None when it is for none of them."""
+    codes, now_step = pyotp.TOTP(secret, interval=STEP_SECONDS), int(now.timestamp()) // STEP_SECONDS
     for step in (now_step + offset for offset in _WINDOW):
         if hmac.compare_digest(codes.generate_otp(step).encode(), code.encode()):
             return step

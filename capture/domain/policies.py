@@ -89,3 +89,14 @@ def check_may_open(role: str) -> None:
     """The same; NotAllowed says who may."""
     if not may_open(role):
         raise NotAllowed("You can ask for photos here, but not open them. Ask a manager of the practice.")
+
+
+def may_manage(role: str) -> bool:
+    """Whether a member in that role may change who belongs to the practice and how it works."""
+    return role == "manager"
+
+
+def check_may_manage(role: str) -> None:
+    """The same; NotAllowed says who may."""
+    if not may_manage(role):
+        raise NotAllowed("Only managers of the practice can do this. Ask one of them.")

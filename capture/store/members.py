@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from capture.errors import Conflict
+from capture.errors import Conflict, NotAllowed, NotFound
 from capture.store.models import Member, Membership, Practice, new_id
 
 ROLES = ("requester", "reader", "manager")
+LAST_MANAGER = "A practice needs a manager, and this is the last one. Make someone else a manager first."
 
 
 def insert_member(db: Session, *, email: str, name: str, password_hash: str, code_secret: str, now: datetime) -> Member:
@@ -18,6 +19,22 @@ def insert_member(db: Session, *, email: str, name: str, password_hash: str, cod
     if find_member(db, email):
         raise Conflict("There is a member with this e-mail address already.")
     member = Member(id=new_id(), email=email, name=name, password_hash=password_hash, code_step=0, created_at=now)
+    member.code_secret_sealed = db.info["vault"].seal(code_secret, f"members.code_secret/{member.id}")
+    db.add(member)
+    db.flush()
+    return member
+
+
+def renew_member(
+    db: Session, member_id: str, *, email: str, name: str, password_hash: str, code_secret: str, now: datetime
+) -> Member:
+    """Set up a person who belongs to no practice: one who is new, under that id, or one who returns. Conflict: has a practice."""
+    member = db.scalars(select(Member).where(Member.email == normal_email(email))).first()
+    if member is None:
+        member = Member(id=member_id, email=normal_email(email), created_at=now)
+    elif list_memberships(db, member.id):
+        raise Conflict("There is a member with this e-mail address already.")
+    member.name, member.password_hash, member.code_step, member.removed_at = name, password_hash, 0, None
     member.code_secret_sealed = db.info["vault"].seal(code_secret, f"members.code_secret/{member.id}")
     db.add(member)
     db.flush()
@@ -45,6 +62,32 @@ def list_memberships(db: Session, member_id: str) -> list[tuple[Practice, str]]:
     query = select(Practice, Membership.role).join(Membership, Membership.practice_id == Practice.id)
     rows = db.execute(query.where(Membership.member_id == member_id).order_by(Practice.name))
     return [(practice, role) for practice, role in rows]
+
+
+def list_members(db: Session, practice_id: str) -> list[tuple[Member, str]]:
+    """The members of a practice, with the role, by name."""
+    query = select(Member, Membership.role).join(Membership, Membership.member_id == Member.id)
+    rows = db.execute(query.where(Membership.practice_id == practice_id).order_by(Member.name, Member.id))
+    return [(member, role) for member, role in rows]
+
+
+def change_role(db: Session, practice_id: str, member_id: str, role: str | None) -> str:
+    """Give a member another role in a practice, or none (None: out of the practice); gives the role before.
+
+    NotFound: not of this practice. Conflict: there is no such role. NotAllowed: the practice would be left without a manager.
+    The practice's memberships are locked meanwhile, so that two managers cannot remove each other at the same moment.
+    """
+    theirs = select(Membership).where(Membership.practice_id == practice_id).with_for_update()
+    roles = {row.member_id: row.role for row in db.scalars(theirs.execution_options(populate_existing=True))}
+    if member_id not in roles:
+        raise NotFound
+    if role not in {None, *ROLES}:
+        raise Conflict("Choose what the member may do, then save again.", code="no-such-role")
+    if role != "manager" and list(roles.values()).count("manager") == 1 and roles[member_id] == "manager":
+        raise NotAllowed(LAST_MANAGER, code="last-manager")
+    one = (Membership.practice_id == practice_id, Membership.member_id == member_id)
+    db.execute(delete(Membership).where(*one) if role is None else update(Membership).where(*one).values(role=role))
+    return roles[member_id]
 
 
 def code_secret(db: Session, member: Member) -> str:

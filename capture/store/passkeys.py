@@ -52,6 +52,11 @@ def note_use(db: Session, passkey: Passkey, sign_count: int, now: datetime) -> b
     return db.execute(same.values(sign_count=sign_count, used_at=now).returning(Passkey.id)).first() is not None
 
 
+def delete_passkeys(db: Session, member_id: str) -> None:
+    """Forget all of a member's passkeys."""
+    db.execute(delete(Passkey).where(Passkey.member_id == member_id))
+
+
 def delete_passkey(db: Session, member_id: str, passkey_id: str) -> None:
     """Forget one of the member's passkeys; NotFound when there is none of that id."""
     ours = delete(Passkey).where(Passkey.id == passkey_id, Passkey.member_id == member_id)

@@ -1,8 +1,8 @@
 """Sessions, kept here so that signing out ends them at once (SECURITY 26). The cookie holds 256 random bits, this their hash.
 
-Kinds: `password` (a member who still has to give the one-time code), `passkey` (someone who was asked to use one), `staff`,
-`patient` (someone who gave the date of birth), `receipt` (what a patient's session becomes once the photos are sent: it shows
-the receipt and nothing else).
+Kinds: `password` (a member who still has to give the one-time code), `passkey` (someone who was asked to use one), `invited`
+(someone who opened an invitation), `staff`, `patient` (someone who gave the date of birth), `receipt` (what a patient's session
+becomes once the photos are sent: it shows the receipt and nothing else).
 """
 
 import hashlib
@@ -27,6 +27,7 @@ class Lifetime:
 LIFETIMES = {
     "password": Lifetime(timedelta(minutes=10), timedelta(minutes=10)),
     "passkey": Lifetime(timedelta(minutes=5), timedelta(minutes=5)),
+    "invited": Lifetime(timedelta(minutes=30), timedelta(minutes=30)),
     "staff": Lifetime(timedelta(minutes=30), timedelta(hours=12)),
     "patient": Lifetime(timedelta(hours=12), timedelta(days=2)),
     "receipt": Lifetime(timedelta(days=28), timedelta(days=28)),
@@ -90,6 +91,12 @@ def add_pending(db: Session, cookie: str, name: str, value: str) -> None:
     """Keep what the session must get back under that name; it takes the place of what it waited for before."""
     row = db.get_one(SessionRow, _hash(cookie))
     row.pending_sealed = db.info["vault"].seal({**_pending(db, row), name: value}, _place(row))
+
+
+def pending(db: Session, cookie: str, name: str) -> str:
+    """What the session waits for under that name; it goes on waiting."""
+    row = db.get(SessionRow, _hash(cookie))
+    return _pending(db, row).get(name, "") if row else ""
 
 
 def take_pending(db: Session, cookie: str, name: str) -> str:

@@ -3,10 +3,11 @@
 from flask import Blueprint, g, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from capture.actions import passkeys
+from capture.actions import passkeys, recovery
 from capture.errors import CaptureError, NotAllowed, NotFound
 from capture.store.members import list_memberships
 from capture.store.passkeys import list_passkeys
+from capture.store.recovery_codes import count_codes
 from capture.web import services
 from capture.web.forms import text_of
 from capture.web.sign_in import COOKIE, cookie_of, load_member
@@ -55,6 +56,14 @@ def remove_passkey(passkey_id: str) -> Answer:
     return redirect(url_for(".account"), 303)
 
 
+@blueprint.post("/recovery-codes")
+def renew_codes() -> Answer:
+    """New recovery codes in place of the old; the answer is the only page that ever shows them."""
+    _check_fresh()
+    codes = recovery.renew_codes(services(), g.member.id, g.practice.id)
+    return render_template("staff/recovery_codes.jinja", codes=codes), 201
+
+
 def _page(errors: dict[str, str], name: str = "") -> str:
     with services().database.read() as db:
         return render_template(
@@ -66,6 +75,7 @@ def _page(errors: dict[str, str], name: str = "") -> str:
             can_add=bool(passkeys.relying_party(services().settings)),
             passkeys=list_passkeys(db, g.member.id),
             places=list_memberships(db, g.member.id),
+            codes_left=count_codes(db, g.member.id),
         )
 
 

@@ -77,7 +77,7 @@ def code_page() -> Answer:
 @blueprint.post("/sign-in/code")
 def give_code() -> Answer:
     """Check the code and start a session with an id of its own (SECURITY 24, 26)."""
-    code = text_of(request.form, "code", 20).replace(" ", "")
+    code = text_of(request.form, "code", 40).replace(" ", "")
     cookie = signing_in.give_code(services(), cookie_of(HALF_COOKIE), code)
     if cookie is None:
         errors = {"code": "This code is not right, or was used already. Wait for the next one in your app"}
@@ -118,7 +118,7 @@ def start(cookie: str, over: str) -> BaseResponse:
 def what_the_role_may() -> dict[str, bool]:
     """For the templates: what to offer at all."""
     role = g.get("role", "")
-    return {"may_ask": policies.may_ask(role), "may_open": policies.may_open(role)}
+    return {"may_ask": policies.may_ask(role), "may_open": policies.may_open(role), "may_manage": policies.may_manage(role)}
 
 
 @blueprint.post("/sign-out")

@@ -30,6 +30,8 @@ SAFE = {"GET", "HEAD", "OPTIONS"}
 UPLOADS = {"patient.send_photo"}
 NOT_FOR_MEMBERS = {"patient", "tus", "ops", "static", "sign_in", "joining"}
 """The blueprints that someone without a staff session may use; every other one is the practice's own."""
+FOR_ALL, FOR_PATIENTS = {"ops", "static"}, {"patient", "tus"}
+FOR_STAFF = {"account", "bundles", "joining", "members", "sign_in", "staff"}
 
 
 @dataclass(frozen=True)
@@ -261,9 +263,9 @@ def test_nonce_is_new_each_time(visitor: Visitor, asked: ARequest) -> None:
 @pytest.mark.parametrize(
     ("surface", "there", "not_there"),
     [
-        ("patient", {"patient", "tus", "ops", "static"}, {"staff", "sign_in", "account", "bundles"}),
-        ("staff", {"staff", "sign_in", "account", "bundles", "ops", "static"}, {"patient", "tus"}),
-        ("both", {"patient", "tus", "staff", "sign_in", "account", "bundles", "ops", "static"}, set()),
+        ("patient", {*FOR_ALL, *FOR_PATIENTS}, FOR_STAFF),
+        ("staff", {*FOR_ALL, *FOR_STAFF}, FOR_PATIENTS),
+        ("both", {*FOR_ALL, *FOR_PATIENTS, *FOR_STAFF}, set()),
     ],
 )
 def test_surfaces(services: Services, member: AMember, asked: ARequest, surface: str, there: set[str], not_there: set[str]) -> None:

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from capture.store import passkeys as _passkeys  # noqa: F401 - its table is part of the schema
+from capture.store import invitations, passkeys, recovery_codes  # noqa: F401 - their tables are part of the schema
 from capture.store.models import Base
 
 context.configure(

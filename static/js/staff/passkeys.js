@@ -1,5 +1,6 @@
 // @ts-check
-// Forms with data-passkey: the device makes ("create") or shows ("get") a passkey, and its answer goes with the form.
+// Forms with data-passkey: the device makes ("create") or shows ("get") a passkey, and its answer goes with the form; where a
+// passkey is one of two ways, at the button in data-with-passkey.
 
 /** @param {string} text base64url */
 const toBytes = (text) =>
@@ -18,12 +19,21 @@ export function offerPasskeys() {
   for (const form of /** @type {NodeListOf<HTMLFormElement>} */ (
     document.querySelectorAll("form[data-passkey]")
   )) {
+    const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("credential"));
+    const choice = /** @type {HTMLElement | null} */ (form.querySelector("[data-with-passkey]"));
+    const start = () => {
+      if (form.reportValidity()) answer(form, field);
+    };
+    if (choice) {
+      choice.hidden = false;
+      choice.querySelector("button")?.addEventListener("click", start);
+      continue;
+    }
     form.hidden = false;
     form.addEventListener("submit", (event) => {
-      const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("credential"));
-      if (field.value || !form.reportValidity()) return;
+      if (field.value) return;
       event.preventDefault();
-      answer(form, field);
+      start();
     });
   }
   for (const note of document.querySelectorAll("[data-no-passkey]")) note.remove();

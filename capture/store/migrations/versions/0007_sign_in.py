@@ -1,4 +1,4 @@
-"""Passkeys; what a session waits to get back."""
+"""Passkeys, invitations, recovery codes; what a session waits to get back."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -25,3 +25,28 @@ def upgrade() -> None:
         sa.UniqueConstraint("credential", name="uq_passkeys_credential"),
     )
     op.create_index("ix_passkeys_member_id", "passkeys", ["member_id"])
+    op.create_table(
+        "invitations",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("practice_id", sa.String(length=32), nullable=False),
+        sa.Column("email", sa.String(length=254), nullable=False),
+        sa.Column("role", sa.String(length=10), nullable=False),
+        sa.Column("token_hash", sa.String(length=64), nullable=False),
+        sa.Column("invited_by", sa.String(length=32), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("used_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(["practice_id"], ["practices.id"], name="fk_invitations_practice_id"),
+        sa.ForeignKeyConstraint(["invited_by"], ["members.id"], name="fk_invitations_invited_by"),
+        sa.PrimaryKeyConstraint("id", name="pk_invitations"),
+        sa.UniqueConstraint("token_hash", name="uq_invitations_token_hash"),
+    )
+    op.create_index("ix_invitations_practice_id", "invitations", ["practice_id"])
+    op.create_table(
+        "recovery_codes",
+        sa.Column("code_mac", sa.String(length=64), nullable=False),
+        sa.Column("member_id", sa.String(length=32), nullable=False),
+        sa.ForeignKeyConstraint(["member_id"], ["members.id"], name="fk_recovery_codes_member_id"),
+        sa.PrimaryKeyConstraint("code_mac", name="pk_recovery_codes"),
+    )
+    op.create_index("ix_recovery_codes_member_id", "recovery_codes", ["member_id"])
