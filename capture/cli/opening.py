@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from capture.cli.output import FILE, PATH, json_option, print_result, reports_errors
+from capture.cli.sheets import write_pdf_of
 from capture.errors import BundleError, CaptureError
 from capture.settings import ROOT, passphrase_from_environment
 
@@ -18,6 +19,7 @@ from capture.settings import ROOT, passphrase_from_environment
 @click.option("--identity", required=True, type=FILE, help="The identity file, plain or under a passphrase.")
 @click.option("--out", required=True, type=PATH, help="The folder to write the photos to.")
 @click.option("--preset", metavar="NAME", help="Make the photos fit what a system takes: a name from config/presets.toml.")
+@click.option("--pdf", "as_pdf", is_flag=True, help="Write one PDF with the photos as they are and their facts, not JPEG files.")
 @click.option("--photo", "numbers", type=click.IntRange(1, 99), multiple=True, help="Only this photo; may be given again.")
 @click.option("--signer", metavar="ED25519:…", help="The server's signing key, if the identity file does not pin it.")
 @click.option(
@@ -30,24 +32,29 @@ def open_bundle(
     identity: Path,
     out: Path,
     preset: str | None,
+    as_pdf: bool,
     numbers: tuple[int, ...],
     signer: str | None,
     passphrase_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Open a bundle: check the signature, the manifest, every count and hash, and write the photos as JPEG files."""
+    """Open a bundle: check the signature, the manifest, every count and hash, and write the photos as JPEG files or one PDF."""
     from capture.sealing.bundle import open_bundle as opened_bundle
     from capture.sealing.bundle import write_opened
 
+    if as_pdf and preset:
+        raise click.UsageError("A PDF holds the photos as they are: give --pdf or --preset, not both.")
     rule = _preset(preset) if preset else None
     found = _read_identity(identity, passphrase_file)
     pinned = _pinned(signer, found)
     with opened_bundle(bundle, found.identities, pinned) as opened, _fitting(rule) as fit:
         photos = _chosen(opened.photos, numbers, rule)
-        written = write_opened(opened, out, photos, fit)
-    values = _values(opened.request, pinned, written)
-    text = _told(opened.request, pinned, written)
-    print_result(as_json, values, text)
+        written = [] if as_pdf else write_opened(opened, out, photos, fit)
+        pdf = write_pdf_of(opened, photos, out) if as_pdf else None
+    values, files = _values(opened.request, pinned, written), [(photo.path, photo.new) for photo in written]
+    if pdf:
+        values, files = {**values, "pdf": {"path": str(pdf[0]), "new": pdf[1]}}, [pdf]
+    print_result(as_json, values, _told(opened.request, pinned, len(photos), files))
 
 
 def _pinned(signer: str | None, found: Any) -> Any:
@@ -120,10 +127,10 @@ def _values(request: Any, pinned: Any, written: list[Any]) -> dict[str, Any]:
     }
 
 
-def _told(request: Any, pinned: Any, written: list[Any]) -> str:
+def _told(request: Any, pinned: Any, count: int, files: list[tuple[Path, bool]]) -> str:
     """The same for a person."""
-    lines = [f"Everything is as it was sent: {len(written)} photos, receipt {request.receipt}, signed by {pinned.fingerprint}"]
-    lines += [f"{'wrote' if photo.new else 'was there'} {photo.path}" for photo in written]
+    lines = [f"Everything is as it was sent: {count} photos, receipt {request.receipt}, signed by {pinned.fingerprint}"]
+    lines += [f"{'wrote' if new else 'was there'} {path}" for path, new in files]
     lines += [f"{question}: {answer}" for question, answer in request.answers.items() if not question.startswith("agreed ")]
     return "\n".join(line if line.isprintable() else ascii(line) for line in lines)  # a patient's words must not move the cursor
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from capture.sealing.keys import write_identity_file
 from tests.cli.conftest import Command
+from tests.photos.test_pdf import streams, texts
 from tests.sealing import builders
 from tests.sealing.builders import AT, make_bundle
 
@@ -72,3 +73,31 @@ def test_a_preset_that_there_is_not(capture: Command, tmp_path: Path) -> None:
     """An unknown preset is told with the names of those that there are."""
     args = write_bundle(tmp_path, [b"\xff\xd8\xff"])
     assert "there are ers-5mb, vision-745kb, web-100mb" in capture(*args, "--preset", "fax", code=2).stderr
+
+
+def test_one_pdf(capture: Command, tmp_path: Path) -> None:
+    """--pdf writes one PDF with the photos bit for bit and their facts; again it changes nothing, and never overwrites."""
+    jpegs = [noisy((300, 200)), noisy((200, 300))]
+    args = (*write_bundle(tmp_path, jpegs), "--pdf")
+    told = capture.json(*args)
+    path = Path(told["pdf"]["path"])
+    assert (path.name, told["photos"], list((tmp_path / "out").iterdir())) == ("2026-11-22_left-forearm_2-photos.pdf", [], [path])
+    pdf = path.read_bytes()
+    assert streams(pdf, b"/DCTDecode") == jpegs
+    said = texts(pdf)
+    assert {"Patient: Mrs Ada Byron", "Note from the patient: It itches at night ?", "Helper: my daughter"} <= set(said)
+    assert "The patient was told: blurred. They sent it all the same." in said
+    assert "Removed from the file: GPS position (1), thumbnail (2)." in said
+    assert f"was there {path}" in capture(*args).stdout
+    path.write_bytes(b"another")
+    assert "is not this PDF" in capture(*args, code=3).stderr
+    assert path.read_bytes() == b"another"
+    assert capture.json(*args, "--photo", 2)["pdf"]["path"].endswith("_1-photo.pdf")
+
+
+def test_a_pdf_of_what_cannot_be_one(capture: Command, tmp_path: Path) -> None:
+    """What is no JPEG is refused, and so is a PDF of photos that a preset would have to encode anew."""
+    args = write_bundle(tmp_path, [b"\xff\xd8\xff"])
+    assert "not a JPEG" in capture(*args, "--pdf", code=3).stderr
+    assert "not both" in capture(*args, "--pdf", "--preset", "ers-5mb", code=2).stderr
+    assert not (tmp_path / "out").exists()

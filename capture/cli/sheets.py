@@ -1,0 +1,64 @@
+"""What a PDF of a bundle says beside the photos."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from capture.errors import BundleError
+
+
+def write_pdf_of(opened: Any, photos: Any, folder: Path) -> tuple[Path, bool]:
+    """Write these photos with their facts as one PDF: its path, and whether it was not there already. Raises BundleError."""
+    from capture.photos.pdf import Sheet, write_pdf
+    from capture.sealing.files import write_new
+
+    request = opened.request
+    stem = request.file_name(request.photos[0]).rsplit("_", 2)[0]
+    path = folder / f"{stem}_{len(photos)}-photo{'s' if len(photos) != 1 else ''}.pdf"
+    total = [each.part for each in request.photos]
+    sheets = [Sheet("Photos from a patient", tuple(_about_request(request)))]
+    for photo in photos:
+        title = f"{total.index(photo.part) + 1} of {len(total)}: {photo.title}"
+        sheets.append(Sheet(title, tuple(_about_photo(photo)), opened.read(photo)))
+    try:
+        pdf = write_pdf(sheets)
+    except ValueError:
+        raise BundleError("A photo in the bundle is not a JPEG picture.", code="bundle-altered") from None
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        write_new(path, pdf)
+    except FileExistsError:
+        if not path.is_file() or path.read_bytes() != pdf:
+            raise BundleError(f"{path.name} is there already and is not this PDF.", code="file-exists") from None
+        return path, False
+    return path, True
+
+
+def _about_request(request: Any) -> Iterator[str]:
+    rows = {
+        "Patient": request.label,
+        "Reference": request.reference,
+        "Photos of": f"{request.side} {request.site}".strip(),
+        "Note from the patient": request.note,
+        "Sent": _when(request.submitted_at),
+        "Asked for by": f"{request.asked_by}, {_when(request.asked_at)}",
+        "Receipt": request.receipt,
+        "Agreed": f"{_when(request.consent.at)}, to wording {request.consent.version}",
+        **request.answers,
+    }
+    return (f"{term[:1].upper()}{term[1:]}: {value}" for term, value in rows.items() if value)
+
+
+def _about_photo(photo: Any) -> Iterator[str]:
+    taken = f"taken {photo.taken_at.replace('T', ' ')} by the camera's clock" if photo.taken_at else "no time of taking"
+    yield f"{photo.width:,} × {photo.height:,} pixels, {photo.size:,} bytes, {taken}."
+    if photo.hints:
+        anyway = " They sent it all the same." if photo.sent_anyway else ""
+        yield f"The patient was told: {', '.join(photo.hints)}.{anyway}"
+    names = ", ".join(f"{each.name} ({each.count})" for each in photo.removed)
+    yield f"Removed from the file: {names}." if names else "The file held nothing but the picture."
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment.day} {moment:%B %Y, %H:%M} UTC"
