@@ -74,4 +74,4 @@ def agree(page: Page) -> None:
 def in_language(demo: Demo, code: str) -> dict[str, Any]:
     """The options of a browser that has chosen this language."""
     cookie = {"name": "language", "value": code, "url": demo.origin}
-    return {"storage_state": {"cookies": [{**cookie, "domain": "127.0.0.1", "path": "/"}], "origins": []}}
+    return {"storage_state": {"cookies": [cookie], "origins": []}}
