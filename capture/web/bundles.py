@@ -1,9 +1,10 @@
 """What a patient sent, for the practice: the page that opens it, its sealed parts, and what staff say they did with it."""
 
-from flask import Blueprint, Response, g, render_template, url_for
+from flask import Blueprint, Response, g, redirect, render_template, url_for
 from sqlalchemy.orm import Session
+from werkzeug.wrappers import Response as BaseResponse
 
-from capture.actions import collect
+from capture.actions import attach, collect
 from capture.actions.deliver import bundle_files
 from capture.domain import policies, presets
 from capture.domain.protocols import describe_site
@@ -38,7 +39,6 @@ def show_bundle(bundle_id: str) -> str:
     return render_template(
         "staff/bundle.jinja",
         order=_order(bundle, request.receipt, files, identities),
-        request_url=url_for("staff.show_request", request_id=request.id),
         state=request.state,
         label=details.label or details.reference or "a patient",
         site_text=describe_site(site, details.side),
@@ -107,6 +107,14 @@ def collected(bundle_id: str) -> tuple[dict[str, bool], int]:
     policies.check_may_open(g.role)
     collect.collect(services(), g.practice.id, bundle_id, actor=g.member.id)
     return {"ok": True}, 200
+
+
+@blueprint.post("/bundles/<id:bundle_id>/attached")
+def attached(bundle_id: str) -> BaseResponse:
+    """The photos are with the referral: the request is done."""
+    policies.check_may_open(g.role)
+    request_id = attach.attach(services(), g.practice.id, bundle_id, actor=g.member.id)
+    return redirect(url_for("staff.show_request", request_id=request_id), 303)
 
 
 @blueprint.get("/identities/<id:recipient_id>.age")

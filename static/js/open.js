@@ -105,7 +105,6 @@ function finish(answer, fault) {
       name: pdfName(answer.request, chosen.length),
       blob: await writePdf(sheets(answer, chosen)),
     }),
-    saved: () => {},
   });
   offerCopying(album, (words) => {
     find("[data-field=note]", opened).textContent = words;
@@ -155,7 +154,8 @@ async function tellCollected() {
   const answer = await fetch(root.dataset.collected, { method: "POST", body, redirect: "manual" }).catch(
     () => null,
   );
-  if (answer?.ok || answer?.type === "opaqueredirect" || opened.hidden) return;
+  if (answer?.ok) return document.querySelector("#attached")?.removeAttribute("hidden");
+  if (opened.hidden) return;
   find("[data-field=note]", opened).textContent =
     "The inbox could not be told that you opened these photos, so they stay listed as waiting.";
 }

@@ -21,10 +21,9 @@ const picker = /** @type {any} */ (globalThis).showDirectoryPicker;
  * @param {Preset[]} what.presets
  * @param {string} what.workerUrl
  * @param {(chosen: Shown[]) => Promise<Named>} what.makePdf
- * @param {() => void} what.saved is called once files are saved
  * @returns {() => void} stops what is going on
  */
-export function offerSaving(bar, album, { presets, workerUrl, makePdf, saved }) {
+export function offerSaving(bar, album, { presets, workerUrl, makePdf }) {
   const select = find("[data-do=preset]", bar);
   select.append(...presets.map(({ title, name }) => new Option(title, name)));
   const preset = () => presets[select.selectedIndex];
@@ -46,7 +45,6 @@ export function offerSaving(bar, album, { presets, workerUrl, makePdf, saved }) 
       tell("Saving. If your browser asks, let this page save several files.");
       const where = ended ? "" : await put(files);
       if (!ended) tell(whatWasSaved(files, chosen, where));
-      if (!ended) saved();
     } catch (error) {
       if (!ended) tell(whatWentWrong(error));
     }
@@ -67,7 +65,6 @@ export function offerSaving(bar, album, { presets, workerUrl, makePdf, saved }) 
     tell(
       `Saved one PDF to your downloads, ${size(pdf.blob.size)}. ${fits}Attach it, then delete it from there.`,
     );
-    saved();
   };
 
   const tickAsMany = () => {
