@@ -6,6 +6,7 @@ from datetime import datetime
 import pyotp
 from sqlalchemy.orm import Session
 
+from capture.errors import NotFound
 from capture.services import Services
 from capture.store import audit, members, recovery_codes, sessions
 from capture.store.models import Member
@@ -57,6 +58,16 @@ def start_staff_session(db: Session, member: Member, now: datetime, *, how: str)
     practice, _ = places[0]
     audit.append(db, practice.id, actor=member.id, action="signed in", subject=member.id, at=now, how=how)
     return sessions.start_session(db, "staff", now=now, member_id=member.id, practice_id=practice.id)
+
+
+def switch_practice(services: Services, cookie: str, member_id: str, practice_id: str) -> str:
+    """The cookie of a session with an id of its own in another of the member's practices (SECURITY 26). NotFound: not theirs."""
+    with services.database.write() as db:
+        if practice_id not in {practice.id for practice, _ in members.list_memberships(db, member_id)}:
+            raise NotFound
+        now = services.clock()
+        audit.append(db, practice_id, actor=member_id, action="signed in", subject=member_id, at=now, how="switch")
+        return sessions.replace_session(db, cookie, practice_id)
 
 
 def sign_out(services: Services, cookie: str) -> None:

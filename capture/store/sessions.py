@@ -82,6 +82,16 @@ def touch_session(db: Session, row: SessionRow, now: datetime) -> None:
     db.execute(update(SessionRow).where(SessionRow.id_hash == row.id_hash).values(seen_at=now))
 
 
+def replace_session(db: Session, cookie: str, practice_id: str) -> str:
+    """The cookie of a new session in another practice, which began and ends when the old one did; the old one ends now."""
+    old = db.get_one(SessionRow, _hash(cookie))
+    new = start_session(db, old.kind, now=old.seen_at, member_id=old.member_id, practice_id=practice_id)
+    row = db.get_one(SessionRow, _hash(new))
+    row.created_at, row.expires_at = old.created_at, old.expires_at
+    db.delete(old)
+    return new
+
+
 def is_fresh(row: SessionRow, now: datetime) -> bool:
     """Whether the member signed in just now."""
     return now - row.created_at < FRESH

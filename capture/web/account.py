@@ -4,12 +4,14 @@ from flask import Blueprint, g, jsonify, redirect, render_template, request, url
 from werkzeug.wrappers import Response as BaseResponse
 
 from capture.actions import passkeys, recovery
+from capture.actions import sign_in as signing_in
 from capture.errors import CaptureError, NotAllowed, NotFound
 from capture.store.members import list_memberships
 from capture.store.passkeys import list_passkeys
 from capture.store.recovery_codes import count_codes
 from capture.web import services
 from capture.web.forms import text_of
+from capture.web.security import set_cookie
 from capture.web.sign_in import COOKIE, cookie_of, load_member
 
 blueprint = Blueprint("account", __name__, url_prefix="/staff/account")
@@ -54,6 +56,15 @@ def remove_passkey(passkey_id: str) -> Answer:
     _check_fresh()
     passkeys.remove_passkey(services(), g.member.id, g.practice.id, passkey_id, cookie_of(COOKIE))
     return redirect(url_for(".account"), 303)
+
+
+@blueprint.post("/practices/<id:practice_id>")
+def switch_practice(practice_id: str) -> Answer:
+    """Go on in another of one's practices."""
+    cookie = signing_in.switch_practice(services(), cookie_of(COOKIE), g.member.id, practice_id)
+    response = redirect(url_for("staff.inbox"), 303)
+    set_cookie(response, services().settings, COOKIE, cookie)
+    return response
 
 
 @blueprint.post("/recovery-codes")

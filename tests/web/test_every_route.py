@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from werkzeug.routing import Rule
 
+from capture.actions.save_template import TemplateDraft, save_template
 from capture.services import Services
 from capture.store.practices import list_identities
 from capture.web.patient import NO_SESSION
@@ -57,6 +58,9 @@ def make_house(app: Flask, services: Services, name: str) -> House:
         "name": "request.json.age",
     }
     member = make_member(services, practice)
+    ids["practice_id"] = practice.id
+    template = TemplateDraft("Mole", "back", "", "lesion", "", 7)
+    ids["template_id"] = save_template(services, practice.id, template, actor=member.id)
     ids["passkey_id"] = make_passkey(services, member)
     ids["member_id"] = make_member(services, practice, role="reader").id
     ids["invitation_id"] = make_invitation(services, practice, member)[0]
