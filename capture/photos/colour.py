@@ -99,7 +99,7 @@ def _like_srgb(tag: bytes) -> bool:
 
 
 def _curve(tag: bytes, at: float) -> float | None:
-    """A `curv` table or a `para` function of type 3, at a number from 0 to 1; None for any other."""
+    """A `curv` table or a `para` function of type 3 or 4 (which adds two terms), at a number from 0 to 1; None for any other."""
     if tag[:4] == b"curv" and len(tag) >= 16:
         (count,) = struct.unpack_from(">I", tag, 8)
         if count < 2 or len(tag) < 12 + 2 * count:
@@ -107,9 +107,11 @@ def _curve(tag: bytes, at: float) -> float | None:
         place = at * (count - 1)
         low, high = struct.unpack_from(">2H", tag, 12 + 2 * min(int(place), count - 2))
         return float(low + (high - low) * (place - min(int(place), count - 2))) / 65535
-    if tag[:4] == b"para" and len(tag) >= 32 and tag[8:10] == b"\0\x03":
-        g, a, b, c, d = (n / 65536 for n in struct.unpack_from(">5i", tag, 12))
-        return float(abs(a * at + b) ** g) if at >= d else c * at
+    form = tag[8:10] if tag[:4] == b"para" else b""
+    if (form == b"\0\x03" and len(tag) >= 32) or (form == b"\0\x04" and len(tag) >= 40):
+        more = tag[32:40] if form == b"\0\x04" else bytes(8)
+        g, a, b, c, d, e, f = (n / 65536 for n in struct.unpack(">7i", tag[12:32] + more))
+        return float(abs(a * at + b) ** g + e) if at >= d else c * at + f
     return None
 
 

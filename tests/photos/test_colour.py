@@ -224,3 +224,15 @@ def test_large_profiles_are_refused() -> None:
         clean(plain[:33] + bomb + plain[33:], Preset())
     assert refusal.value.code == "too-complex"
     assert MAX_CHUNKS >= 10_000
+
+
+def test_display_p3_is_known_as_browsers_write_it() -> None:
+    """A canvas of Chromium writes sRGB's curve with two more terms, both zero: it is the same curve."""
+    terms = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)
+    short = b"para" + bytes(4) + struct.pack(">HH", 3, 0) + colour._s15(*terms)
+    long = b"para" + bytes(4) + struct.pack(">HH", 4, 0) + colour._s15(*terms, 0.0, 0.0)
+    raised = b"para" + bytes(4) + struct.pack(">HH", 4, 0) + colour._s15(*terms, 0.1, 0.1)
+    assert colour._like_srgb(short)
+    assert colour._like_srgb(long)
+    assert not colour._like_srgb(raised)
+    assert not colour._like_srgb(long[:36])
