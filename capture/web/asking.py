@@ -12,15 +12,15 @@ from capture.actions import issue_link
 from capture.actions.issue_link import Draft
 from capture.domain import policies
 from capture.domain.identifiers import read_nhs_number, read_reference
-from capture.domain.links import read_receipt
 from capture.domain.protocols import Catalogue
 from capture.errors import Conflict, NotAllowed
+from capture.store.request_templates import find_template, list_templates
 from capture.web import services
+from capture.web.ask_fields import choices, days_of, message_of, photos_of
 from capture.web.forms import Errors, date_of_birth, text_of
 from capture.web.qr import qr_svg
+from capture.web.request_templates import values_of
 
-DAYS = (1, 3, 7, 14)
-MESSAGE_LIMIT = 300
 _KEY = re.compile(r"[0-9a-f]{32}")
 blueprint = Blueprint("asking", __name__)
 Answer = BaseResponse | str | tuple[str, int]
@@ -31,6 +31,15 @@ def new_request() -> Answer:
     """The form that asks for photos."""
     policies.check_may_ask(g.role)
     return _page({}, {"days": str(services().settings.link_days), "key": secrets.token_hex(16)})
+
+
+@blueprint.get("/requests/new/from/<id:template_id>")
+def new_from_template(template_id: str) -> Answer:
+    """The same form, with a template's choices in it."""
+    policies.check_may_ask(g.role)
+    with services().database.read() as db:
+        template = find_template(db, g.practice.id, template_id)
+    return _page({}, {"key": secrets.token_hex(16), "template": template.name, **values_of(template)})
 
 
 @blueprint.post("/requests/new")
@@ -71,16 +80,11 @@ def request_draft(form: Mapping[str, str], catalogue: Catalogue, today: date) ->
     born = date_of_birth(form, errors, today)
     reference = _read(read_reference, form, "reference", errors)
     nhs_number = _read(read_nhs_number, form, "nhs_number", errors)
-    protocol, site, side, follows = _asked_for(form, catalogue, errors)
-    message = text_of(form, "message", MESSAGE_LIMIT + 1)
-    if len(message) > MESSAGE_LIMIT:
-        errors["message"] = f"The message can have {MESSAGE_LIMIT} characters at most"
-    days = text_of(form, "days", 3)
-    if not (days.isascii() and days.isdigit() and int(days) in DAYS):
-        errors["days"] = "Choose how long the link works"
+    protocol, site, side, follows = photos_of(form, catalogue, errors)
+    message, days = message_of(form, errors), days_of(form, errors)
     if errors or born is None:
         return None, errors
-    return Draft(label, born, reference, site, side, protocol, int(days), key, follows, message, nhs_number), errors
+    return Draft(label, born, reference, site, side, protocol, days, key, follows, message, nhs_number), errors
 
 
 def _read(read: Callable[[str], str], form: Mapping[str, str], name: str, errors: Errors) -> str:
@@ -91,34 +95,7 @@ def _read(read: Callable[[str], str], form: Mapping[str, str], name: str, errors
         return ""
 
 
-def _asked_for(form: Mapping[str, str], catalogue: Catalogue, errors: Errors) -> tuple[str, str, str, str]:
-    """Protocol, site, side, and the receipt that is followed."""
-    protocol, follows = text_of(form, "protocol"), ""
-    site, side = text_of(form, "site"), text_of(form, "side")
-    if protocol in catalogue.protocols and catalogue.protocols[protocol].follows:
-        site = side = ""  # as the last time
-        follows = read_receipt(text_of(form, "follows"))
-        if not follows:
-            errors["follows"] = "Enter the receipt of the last photos, for example KX7-P3Q"
-    elif site not in catalogue.sites:
-        errors["site"] = "Choose the place on the body"
-    elif catalogue.sites[site].sides and side not in {"left", "right"}:
-        errors["side"] = "Choose left or right"
-    elif not catalogue.sites[site].sides:
-        side = ""  # hidden once another place is chosen, and then still sent by a page without script
-    if protocol not in catalogue.protocols:
-        errors["protocol"] = "Choose which photos to ask for"
-    return protocol, site, side, follows
-
-
 def _page(errors: Errors, values: Mapping[str, str]) -> str:
-    catalogue = services().catalogue
-    return render_template(
-        "staff/request_new.jinja",
-        errors=errors,
-        values=values,
-        sites=[site for site in catalogue.sites.values() if g.practice.intimate_allowed or not site.intimate],
-        protocols=list(catalogue.protocols.values()),
-        expiry=DAYS,
-        message_limit=MESSAGE_LIMIT,
-    )
+    with services().database.read() as db:
+        templates = list_templates(db, g.practice.id)
+    return render_template("staff/request_new.jinja", errors=errors, values=values, templates=templates, **choices(g.practice))

@@ -13,7 +13,7 @@ from capture.domain.protocols import describe_site
 from capture.domain.requests import State, can_move, shown_state
 from capture.store import audit, photos, requests
 from capture.store.models import Member, Request
-from capture.web import asking, services
+from capture.web import asking, request_templates, services
 from capture.web.sign_in import load_member
 
 LIST_LIMIT = 200
@@ -22,6 +22,7 @@ WAITING = {State.SUBMITTED, State.DELIVERED}
 blueprint = Blueprint("staff", __name__, url_prefix="/staff")
 blueprint.before_request(load_member)
 blueprint.register_blueprint(asking.blueprint)
+blueprint.register_blueprint(request_templates.blueprint)
 Answer = BaseResponse | str | tuple[str, int]
 
 STATES = {

@@ -88,3 +88,23 @@ def test_without_script(browser: Browser, demo: Demo, staff: Any) -> None:
         page.get_by_role("button", name="Make the link").click()
         expect(page.locator("#nhs_number-error")).to_contain_text("Check each digit")
         expect(page.locator("#site")).to_have_value("shin")
+
+
+def test_templates(browser: Browser, demo: Demo, staff: Any) -> None:
+    """A manager saves a template with the map, finds it on the form that asks, and deletes it."""
+    look = Photographer(browser, "ask-templates")
+    with visit(browser, **DESK, storage_state=staff) as page:
+        page.goto(f"{demo.origin}/staff/templates")
+        page.locator("#name").fill("Mole on the back")
+        page.locator("[data-site=back]").click()
+        page.locator("[name=protocol][value=lesion]").check()
+        page.get_by_role("button", name="Save the template").click()
+        look.look(page, "templates")
+        page.goto(f"{demo.origin}/staff/requests/new")
+        page.get_by_role("link", name="Mole on the back").click()
+        expect(page.locator("#site")).to_have_value("back")
+        expect(page.locator(".app-body__region--chosen")).to_have_attribute("data-title", "Back")
+        look.look(page, "from-template")
+        page.get_by_role("link", name="Templates of your practice").click()
+        page.get_by_role("button", name="Delete Mole on the back").click()
+        expect(page.get_by_text("There are none yet")).to_be_visible()

@@ -6,7 +6,7 @@ from flask import Flask
 from capture.services import Services
 from capture.store.models import Request
 from capture.store.requests import details_of
-from capture.web.asking import MESSAGE_LIMIT
+from capture.web.ask_fields import MESSAGE_LIMIT
 from tests.builders import AMember, agree_patient
 from tests.web.html import Visitor, patient
 from tests.web.test_staff import FIELDS, issued
