@@ -17,18 +17,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO
 
 from capture.errors import AgeError, BundleError
 from capture.sealing import contents
 from capture.sealing.age import open_sealed, open_stream, seal
+from capture.sealing.archive import Entry, stream_archive
 from capture.sealing.contents import MANIFEST, REQUEST_PART, SIGNATURE, Manifest, Part, SealedPhoto, SealedRequest
 from capture.sealing.files import write_new
 from capture.sealing.keys import Identity, Recipient, SigningKey, VerifyingKey
 from capture.sealing.records import from_json, shown, to_json
-
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer as Buffer
 
 _END_RECORD = struct.Struct("<4s4H2LH")  # APPNOTE.TXT 4.3.16
 _MAX_DIRECTORY = 64 * 1024
@@ -70,37 +68,18 @@ def seal_bundle(
     return SealedBundle(manifest_json, key.sign(manifest_json), request_part)
 
 
+def zip_entries(bundle: SealedBundle, photos: Sequence[Callable[[], Iterable[bytes]]]) -> list[Entry]:
+    """The files of the bundle's ZIP. `photos` reads the sealed photos, one each, in the manifest's order."""
+    manifest = bundle.manifest
+    held = ((MANIFEST, bundle.manifest_json), (SIGNATURE, bundle.signature), (REQUEST_PART, bundle.request_part))
+    entries = [Entry(name, len(data), manifest.created, partial(iter, [data])) for name, data in held]
+    named = zip(manifest.photo_parts, photos, strict=True)
+    return entries + [Entry(part.name, part.size, manifest.created, read) for part, read in named]
+
+
 def stream_zip(bundle: SealedBundle, photos: Iterable[Iterable[bytes]]) -> Iterator[bytes]:
     """The bundle as a ZIP, stored not compressed, piece by piece. `photos` gives the sealed photos in the manifest's order."""
-    manifest = bundle.manifest
-    fixed = [(MANIFEST, [bundle.manifest_json]), (SIGNATURE, [bundle.signature]), (REQUEST_PART, [bundle.request_part])]
-    named = zip((part.name for part in manifest.photo_parts), photos, strict=True)
-    sink = _Sink()
-    with zipfile.ZipFile(sink, "w") as archive:
-        for name, pieces in (*fixed, *named):
-            entry = zipfile.ZipInfo(name, manifest.created.timetuple()[:6])
-            entry.create_system, entry.external_attr = 3, 0o600 << 16
-            with archive.open(entry, "w") as file:
-                for piece in pieces:
-                    file.write(piece)
-                    yield sink.take()
-    yield sink.take()
-
-
-class _Sink(io.RawIOBase):
-    """What the ZIP is written to. It cannot seek, so zipfile puts sizes and checksums behind each file."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def write(self, data: "Buffer", /) -> int:
-        self._pieces.append(bytes(data))
-        return len(self._pieces[-1])
-
-    def take(self) -> bytes:
-        taken = b"".join(self._pieces)
-        self._pieces.clear()
-        return taken
+    return stream_archive(zip_entries(bundle, [partial(iter, pieces) for pieces in photos]))
 
 
 def read_manifest(manifest_json: bytes, signature: bytes, signer: VerifyingKey) -> Manifest:

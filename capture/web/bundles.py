@@ -9,8 +9,7 @@ from capture.actions.deliver import bundle_files
 from capture.domain import policies, presets
 from capture.domain.protocols import describe_site
 from capture.errors import NotFound
-from capture.inbox.base import BundleFile, check_whole
-from capture.sealing.bundle import SealedBundle, stream_zip
+from capture.inbox.base import BundleFile
 from capture.sealing.contents import REQUEST_PART
 from capture.store import audit, photos, practices, requests
 from capture.store.models import Bundle
@@ -46,7 +45,7 @@ def show_bundle(bundle_id: str) -> str:
         count=len(files) - 3,
         submitted_at=request.submitted_at,
         presets=presets.for_script(services().presets),
-        zip_url=url_for(".download", bundle_id=bundle.id),
+        zip_url=url_for("downloads.one", bundle_id=bundle.id),
     )
 
 
@@ -83,22 +82,6 @@ def part(bundle_id: str, name: str) -> Response:
             response.content_length = found.size
             return response
     raise NotFound
-
-
-@blueprint.get("/bundles/<id:bundle_id>.zip")
-def download(bundle_id: str) -> Response:
-    """The encrypted bundle as one file, streamed."""
-    policies.check_may_open(g.role)
-    with services().database.read() as db:
-        bundle = photos.find_bundle(db, g.practice.id, bundle_id)
-        files = bundle_files(services(), db, bundle)
-    check_whole(files)  # a part that is damaged is a page that names it, not an archive torn off
-    with services().database.write() as db:
-        _note(db, "bundle downloaded", bundle.request_id)
-    sealed = SealedBundle(bundle.manifest, bundle.signature, bundle.request_part)
-    pieces = stream_zip(sealed, (file.read() for file in files.files[3:]))
-    disposition = f'attachment; filename="capture-{files.receipt}.zip"'
-    return Response(pieces, mimetype="application/zip", headers={"Content-Disposition": disposition})
 
 
 @blueprint.post("/bundles/<id:bundle_id>/collected")
