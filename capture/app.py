@@ -31,6 +31,7 @@ from capture.web import (
     IdConverter,
     account,
     bundles,
+    downloads,
     errors,
     joining,
     languages,
@@ -118,6 +119,7 @@ def create_app(services: Services) -> Flask:
         app.register_blueprint(members.blueprint)
         app.register_blueprint(staff.blueprint)
         app.register_blueprint(bundles.blueprint)
+        app.register_blueprint(downloads.blueprint)
         sign_in.init_rates(app, limiter)
     app.wsgi_app = _with_assets(app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
