@@ -32,7 +32,7 @@ UPLOADS = {"patient.send_photo"}
 NOT_FOR_MEMBERS = {"patient", "tus", "ops", "static", "sign_in", "joining"}
 """The blueprints that someone without a staff session may use; every other one is the practice's own."""
 FOR_ALL, FOR_PATIENTS = {"ops", "static"}, {"patient", "tus"}
-FOR_STAFF = {"account", "bundles", "joining", "members", "sign_in", "staff"}
+FOR_STAFF = {"account", "bundles", "downloads", "joining", "members", "sign_in", "staff"}
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,8 @@ def test_another_practice_is_not_there(app: Flask, houses: tuple[House, House]) 
         "POST staff.cancel_request",
         "GET bundles.show_bundle",
         "GET bundles.part",
-        "GET bundles.download",
+        "GET downloads.one",
+        "POST bundles.attached",
         "POST bundles.collected",
         "GET bundles.identity",
     }
