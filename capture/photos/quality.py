@@ -9,6 +9,8 @@ LONG_SIDE = 400
 """Pixels on the long side of the picture that is measured; a smaller one is measured as it is."""
 NOISE = 60
 """Energy of coarse detail below which there is too little to tell blur from smooth skin; in the unit of `_energies`."""
+MIDDLE_GREY, FLOOR = 128, 32
+"""Levels of luma: where detail counts as it is, and what is added to all, so that noise in deep shadow does not count for much."""
 BURNT = 250
 _LAPLACIAN = ImageFilter.Kernel((3, 3), (0, 1, 0, 1, -4, 1, 0, 1, 0), scale=1, offset=128)
 _GRID, _FINER = 4, 16
@@ -58,14 +60,21 @@ def _sharpness(grey: Image.Image) -> float:
 
 
 def _energies(grey: Image.Image) -> list[float]:
-    """Mean square of the Laplacian in each of the 16 parts of the middle, row by row; none where there is no room for them."""
+    """Mean square of the Laplacian in each of the 16 parts of the middle, row by row; none where there is no room for them.
+
+    Relative to how bright the part is: the same relief has less contrast in levels on dark skin than on light.
+    """
     middle = _middle(grey)
     across, down = (middle.width - 2) // _GRID, (middle.height - 2) // _GRID
     if across < 1 or down < 1:
         return []
-    edges = middle.filter(_LAPLACIAN).crop((1, 1, 1 + _GRID * across, 1 + _GRID * down))  # Pillow leaves the border unfiltered
-    means = edges.point(_SQUARES, "I").reduce((across, down))
-    return [means.getpixel((x, y)) / _FINER for y in range(_GRID) for x in range(_GRID)]  # type: ignore[operator]
+    inner = (1, 1, 1 + _GRID * across, 1 + _GRID * down)  # Pillow leaves the border unfiltered
+    squares = middle.filter(_LAPLACIAN).crop(inner).point(_SQUARES, "I").reduce((across, down))
+    levels = middle.crop(inner).reduce((across, down)).tobytes()
+    energies = memoryview(squares.tobytes()).cast("i")
+    return [
+        energy / _FINER * ((MIDDLE_GREY + FLOOR) / (level + FLOOR)) ** 2 for energy, level in zip(energies, levels, strict=True)
+    ]
 
 
 def _middle(grey: Image.Image) -> Image.Image:

@@ -19,6 +19,8 @@
 
 const LONG_SIDE = 400;
 const NOISE = 60;
+const MIDDLE_GREY = 128;
+const FLOOR = 32;
 const BURNT = 250;
 const GRID = 4;
 
@@ -232,7 +234,8 @@ function sharpness(grey) {
 
 /**
  * @param {Grey} grey
- * @returns {number[]} mean square of the Laplacian in each of the 16 parts of the middle; none where there is no room for them
+ * @returns {number[]} mean square of the Laplacian in each of the 16 parts of the middle, relative to how bright it is; none where
+ *   there is no room for them
  */
 function energies(grey) {
   const { width, height, data } = crop(grey);
@@ -240,16 +243,22 @@ function energies(grey) {
   if (across < 1 || down < 1) {
     return [];
   }
-  const sums = new Array(GRID * GRID).fill(0);
+  const parts = Array.from({ length: GRID * GRID }, () => ({ squares: 0, levels: 0 }));
   for (let y = 0; y < GRID * down; y++) {
     for (let x = 0; x < GRID * across; x++) {
       const at = (y + 1) * width + x + 1;
       const around = data[at - 1] + data[at + 1] + data[at - width] + data[at + width];
       const edge = Math.max(-128, Math.min(127, around - 4 * data[at]));
-      sums[GRID * Math.floor(y / down) + Math.floor(x / across)] += edge * edge;
+      const part = parts[GRID * Math.floor(y / down) + Math.floor(x / across)];
+      part.squares += edge * edge;
+      part.levels += data[at];
     }
   }
-  return sums.map((sum) => sum / (across * down));
+  const count = across * down;
+  return parts.map(({ squares, levels }) => {
+    const gain = (MIDDLE_GREY + FLOOR) / (Math.round(levels / count) + FLOOR);
+    return (squares / count) * gain * gain;
+  });
 }
 
 /**
