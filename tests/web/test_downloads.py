@@ -55,6 +55,7 @@ def test_all_that_wait(services: Services, desk: Visitor, practice: APractice) -
     for each in asked:
         make_submitted(services, each)
     collect(services, practice.id, bundle_of(services, asked[0]).id, actor="x")
+    assert "/staff/bundles.zip" in {link.get("href") for link in desk.get("/staff/").tree.iter("a")}
     page = desk.get("/staff/bundles.zip")
     assert set(names(page.data)) == {f"capture-{each.receipt}.zip" for each in asked[1:]}
     assert int(page.headers["Content-Length"]) == len(page.data)
