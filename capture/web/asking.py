@@ -12,6 +12,7 @@ from capture.actions import issue_link
 from capture.actions.issue_link import Draft
 from capture.domain import policies
 from capture.domain.identifiers import read_nhs_number, read_reference
+from capture.domain.messages import text_message
 from capture.domain.protocols import Catalogue
 from capture.errors import Conflict, NotAllowed
 from capture.store.request_templates import find_template, list_templates
@@ -57,12 +58,11 @@ def issue_request() -> Answer:
         )
     except NotAllowed as error:
         return _page({"follows" if draft.follows else "site": error.sentence}, values), 422
-    text = f"{g.practice.name} has asked for photos of your skin. Please take them here: {issued.link}"
     return render_template(
         "staff/request_issued.jinja",
         link=issued.link,
         qr_svg=qr_svg(issued.link),
-        sms=text,
+        sms=text_message(g.practice.name, issued.link),
         expires_at=issued.expires_at,
         child=policies.age_group(draft.date_of_birth, today) == "child",
         request_url=url_for("staff.show_request", request_id=issued.request_id),

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Demo, visit
-from tests.browser.steps import DESK, Photographer
+from tests.browser.steps import DESK, Photographer, ask
 
 SMALL: dict[str, Any] = {"viewport": {"width": 1024, "height": 768}}
 LARGE_TEXT = "document.documentElement.style.fontSize = '200%'"
@@ -88,6 +88,24 @@ def test_without_script(browser: Browser, demo: Demo, staff: Any) -> None:
         page.get_by_role("button", name="Make the link").click()
         expect(page.locator("#nhs_number-error")).to_contain_text("Check each digit")
         expect(page.locator("#site")).to_have_value("shin")
+
+
+def test_link_page(browser: Browser, demo: Demo, staff: Any) -> None:
+    """The text is copied by one press; on paper stand the code and the whole address, and no button and no text message."""
+    look = Photographer(browser, "ask-link")
+    with visit(browser, **DESK, storage_state=staff, permissions=["clipboard-read", "clipboard-write"]) as page:
+        link = ask(page, demo, "On paper", look)
+        page.get_by_role("button", name="Copy the message").click()
+        expect(page.locator("#copied")).to_have_text("Copied")
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied.endswith(f" Take them here: {link}")
+        page.emulate_media(media="print")
+        expect(page.get_by_text(link, exact=True).and_(page.locator(".app-address"))).to_be_visible()
+        expect(page.get_by_role("img", name="QR code of the link")).to_be_visible()
+        for selector in ("#sms", "#link", "button:visible", "header a:visible"):
+            expect(page.locator(selector).filter(visible=True)).to_have_count(0)
+        if look.folder:
+            page.screenshot(path=look.folder / "slip.png", full_page=True)
 
 
 def test_templates(browser: Browser, demo: Demo, staff: Any) -> None:

@@ -3,6 +3,7 @@
 import pytest
 from flask import Flask
 
+from capture.domain.messages import LONGEST_TEXT, text_message
 from capture.services import Services
 from capture.store.models import Request
 from capture.store.requests import details_of
@@ -78,6 +79,21 @@ def test_under_16(desk: Visitor, year: str, told: bool) -> None:
     page = desk.submit(desk.get("/staff/requests/new"), {**FIELDS, "year": year})
     assert page.status == 201
     assert ("under 16" in page.text) is told
+
+
+def test_link_page(services: Services, desk: Visitor, member: AMember) -> None:
+    """The page shows the link as a QR code, alone, in one text message and on a slip, and nothing of the patient in any of them."""
+    page = desk.submit(desk.get("/staff/requests/new"), FIELDS)
+    link = issued(services, member, page).link
+    text = page.find("textarea", id="sms").text or ""
+    assert text == text_message(member.practice.name, link)
+    assert len(text) <= LONGEST_TEXT
+    assert next(one for one in page.tree.iter() if one.get("role") == "img").find(".//{*}path") is not None
+    (slip,) = (one for one in page.tree.iter("div") if one.get("class") == "app-only-print")
+    words = " ".join("".join(slip.itertext()).split())
+    for told in (link, member.practice.name, member.practice.phone, "date of birth"):
+        assert told in words
+    assert not [said for said in desk.private if said in words + text]
 
 
 def test_urgent_reminder(desk: Visitor) -> None:
