@@ -144,7 +144,10 @@ function lock() {
 
 /** @param {boolean} soon */
 function warnIdle(soon) {
-  find("#open-idle").textContent = soon
+  const warning = find("#open-idle");
+  const large = find("#viewer");
+  (large.open ? large : root).append(warning); // beside an open dialog nothing is seen or read out
+  warning.textContent = soon
     ? "This page locks in one minute. Press a key or move the pointer to keep it open."
     : "";
 }
