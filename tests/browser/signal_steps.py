@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -54,7 +54,6 @@ class Service:
     port: int
     line: Line
     process: subprocess.Popen[bytes] | None = None
-    log: list[str] = field(default_factory=list)
 
     def start(self) -> None:
         variables = {**os.environ, **environment(self.var), "CAPTURE_ORIGIN": self.line.origin}
@@ -75,7 +74,9 @@ class Service:
         services.close()
 
     def ask(self) -> ARequest:
-        """A request for three photos of a lesion."""
+        """A request for three photos of a lesion; the line works, however the test before left it."""
+        self.line.left = None
+        self.line.mend()
         with self.data() as services:
             return make_request(services, make_practice(services), born=BORN)
 
@@ -105,8 +106,8 @@ def weak_service(folder: Path) -> Iterator[Service]:
         service = Service(folder / "var", port, line)
         with service.data():
             pass  # makes the database
-        service.start()
         try:
+            service.start()
             yield service
         finally:
             service.stop()
