@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { generateX25519Identity } from "age-encryption";
 import { Fault, report } from "../../static/js/open/fault.js";
 import { fingerprint, readIdentity } from "../../static/js/open/identity.js";
-import { fileName } from "../../static/js/open/names.js";
+import { fileName, pdfName } from "../../static/js/open/names.js";
 import { readJson } from "../../static/js/open/records.js";
 import { about, place, removed, size, told, when } from "../../static/js/open/words.js";
 import { makeKeys, requestOf, somePhotos } from "./builder.js";
@@ -13,6 +13,12 @@ test("a photo is saved under day, place, view and number, in plain letters, and 
   const request = requestOf(somePhotos());
   const name = fileName(request, request.photos[1], 2, 3);
   assert.equal(name, "2026-11-22_left-forearm_close-up_2of3.jpg");
+});
+
+test("a PDF is saved under day, place and how many photos it holds", () => {
+  const request = requestOf(somePhotos());
+  assert.equal(pdfName(request, 3), "2026-11-22_left-forearm_3-photos.pdf");
+  assert.equal(pdfName(request, 1), "2026-11-22_left-forearm_1-photo.pdf");
 });
 
 test("whatever a request holds, no name leads out of a folder or has an odd letter", () => {
