@@ -14,6 +14,7 @@ from jinja2 import ChainableUndefined, ChoiceLoader, FileSystemLoader, PackageLo
 from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
+from capture.domain.openid import load_providers
 from capture.domain.presets import load_presets
 from capture.domain.protocols import load_catalogue
 from capture.domain.quality import load_thresholds
@@ -36,6 +37,7 @@ from capture.web import (
     joining,
     languages,
     members,
+    openid,
     ops,
     patient,
     security,
@@ -80,6 +82,7 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now) ->
         cleaner=Cleaner(workers=settings.cleaners),
         arriving=Arriving(memory=settings.upload_memory, lifetime=timedelta(minutes=settings.upload_minutes), clock=clock),
         inboxes={"web": WebInbox()},
+        providers=load_providers(ROOT / settings.openid if settings.openid else None),
         clock=clock,
     )
 
@@ -116,6 +119,7 @@ def create_app(services: Services) -> Flask:
         app.register_blueprint(sign_in.blueprint)
         app.register_blueprint(account.blueprint)
         app.register_blueprint(joining.blueprint)
+        app.register_blueprint(openid.blueprint)
         app.register_blueprint(members.blueprint)
         app.register_blueprint(staff.blueprint)
         app.register_blueprint(bundles.blueprint)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from ctypes.util import find_library
 from dataclasses import dataclass
 
+from capture.domain.openid import load_providers
 from capture.domain.presets import load_presets
 from capture.domain.protocols import load_catalogue
 from capture.errors import CaptureError, SettingsError
@@ -36,6 +37,7 @@ def find_problems() -> list[Finding]:
         return [*wrong, *findings]
     settings = load_settings()
     findings.insert(0, Finding(True, "settings", f"pages are served at {settings.origin}, links lead to {settings.link_origin}"))
+    findings += _problems("openid", lambda: load_providers(ROOT / settings.openid if settings.openid else None))
     findings += _find_folder(settings)
     try:
         if not database_exists(settings.database):

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from capture.domain.openid import Provider
 from capture.domain.presets import ReferralPreset
 from capture.domain.protocols import Catalogue
 from capture.domain.quality import Thresholds
@@ -32,6 +33,7 @@ class Services:
     cleaner: Cleaner
     arriving: Arriving
     inboxes: Mapping[str, Inbox]
+    providers: Mapping[str, Provider]
     clock: Callable[[], datetime]
 
     def close(self) -> None:

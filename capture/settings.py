@@ -66,6 +66,7 @@ class Settings:
     languages: Names
     worker: bool
     security_contact: str
+    openid: str
     demo: bool = False
 
     @property

@@ -50,9 +50,9 @@ def give_code(services: Services, cookie: str, code: str) -> str | None:
         return started
 
 
-def start_staff_session(db: Session, member: Member, now: datetime, *, how: str) -> str | None:
-    """The cookie of a new session of someone who has proved who it is, in the first of their practices; None without any."""
-    places = members.list_memberships(db, member.id)
+def start_staff_session(db: Session, member: Member, now: datetime, *, how: str, practice_id: str | None = None) -> str | None:
+    """The cookie of a new session of someone who has proved who it is, in that or the first of their practices; None: in none."""
+    places = [place for place in members.list_memberships(db, member.id) if practice_id in {None, place[0].id}]
     if not places or member.removed_at:
         return None
     practice, _ = places[0]

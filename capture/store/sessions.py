@@ -1,8 +1,8 @@
 """Sessions, kept here so that signing out ends them at once (SECURITY 26). The cookie holds 256 random bits, this their hash.
 
-Kinds: `password` (a member who still has to give the one-time code), `passkey` (someone who was asked to use one), `invited`
-(someone who opened an invitation), `staff`, `patient` (someone who gave the date of birth), `receipt` (what a patient's session
-becomes once the photos are sent: it shows the receipt and nothing else).
+Kinds: `password` (a member who still has to give the one-time code), `passkey` (someone who was asked to use one), `openid`
+(someone who went to another service to sign in), `invited` (someone who opened an invitation), `staff`, `patient` (someone who
+gave the date of birth), `receipt` (what a patient's session becomes once the photos are sent: it shows the receipt, nothing else).
 """
 
 import hashlib
@@ -28,6 +28,7 @@ LIFETIMES = {
     "password": Lifetime(timedelta(minutes=10), timedelta(minutes=10)),
     "passkey": Lifetime(timedelta(minutes=5), timedelta(minutes=5)),
     "invited": Lifetime(timedelta(minutes=30), timedelta(minutes=30)),
+    "openid": Lifetime(timedelta(minutes=10), timedelta(minutes=10)),
     "staff": Lifetime(timedelta(minutes=30), timedelta(hours=12)),
     "patient": Lifetime(timedelta(hours=12), timedelta(days=2)),
     "receipt": Lifetime(timedelta(days=28), timedelta(days=28)),

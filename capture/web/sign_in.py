@@ -44,7 +44,7 @@ def load_member() -> BaseResponse | None:
 @blueprint.get("/sign-in")
 def password_page() -> Answer:
     """E-mail address and password."""
-    return _sign_in_page({})
+    return sign_in_page({})
 
 
 @blueprint.post("/sign-in")
@@ -59,7 +59,7 @@ def give_password() -> Answer:
     cookie = None if errors else signing_in.give_password(services(), email, password)
     if cookie is None:
         errors = errors or {"email": "The e-mail address or the password is not right"}
-        return _sign_in_page(errors, email), 422
+        return sign_in_page(errors, email), 422
     response = redirect(url_for(".code_page"), 303)
     set_cookie(response, services().settings, HALF_COOKIE, cookie)
     return response
@@ -101,7 +101,7 @@ def give_passkey() -> Answer:
     """Check the device's answer: both factors in one (SECURITY 24)."""
     cookie = passkeys.give_passkey(services(), cookie_of(PASSKEY_COOKIE), request.form.get("credential", ""))
     if cookie is None:
-        return _sign_in_page({"passkey": "This passkey did not work. Try again, or use your password"}), 422
+        return sign_in_page({"passkey": "This passkey did not work. Try again, or use your password"}), 422
     return start(cookie, PASSKEY_COOKIE)
 
 
@@ -136,20 +136,24 @@ def init_rates(app: Flask, limiter: Limiter) -> None:
     rates = SIGN_IN_RATES
     everyone = [(rates["address"], client_address), (rates["all"], lambda: "all")]
     limits = {
-        "give_password": [(rates["member"], _typed_member), *everyone],
-        "give_code": [(CODE_RATE, _half_signed_in)],
-        "offer_passkey": everyone,
-        "give_passkey": [(rates["member"], _given_passkey), *everyone],
+        "openid.begin": everyone,
+        "openid.finish": everyone,
+        "sign_in.give_password": [(rates["member"], _typed_member), *everyone],
+        "sign_in.give_code": [(CODE_RATE, _half_signed_in)],
+        "sign_in.offer_passkey": everyone,
+        "sign_in.give_passkey": [(rates["member"], _given_passkey), *everyone],
     }
     for name, pairs in limits.items():
         for rate, key in pairs:
-            limited: Any = limiter.limit(rate, key_func=key)(app.view_functions[f"sign_in.{name}"])
-            app.view_functions[f"sign_in.{name}"] = limited
+            limited: Any = limiter.limit(rate, key_func=key)(app.view_functions[name])
+            app.view_functions[name] = limited
 
 
-def _sign_in_page(errors: dict[str, str], email: str = "") -> str:
-    can_use = bool(passkeys.relying_party(services().settings))
-    return render_template("staff/sign_in.jinja", errors=errors, values={"email": email}, passkeys=can_use)
+def sign_in_page(errors: dict[str, str], email: str = "") -> str:
+    """Every way to sign in that is set up here."""
+    can_use, providers = bool(passkeys.relying_party(services().settings)), list(services().providers.values())
+    shown = {"errors": errors, "values": {"email": email}, "passkeys": can_use, "providers": providers}
+    return render_template("staff/sign_in.jinja", **shown)
 
 
 def _typed_member() -> str:

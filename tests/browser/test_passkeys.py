@@ -36,6 +36,7 @@ def serving(demo: Demo, **settings: str) -> Iterator[Demo]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
+    port = int(settings.get("CAPTURE_PORT", port))
     origin = f"http://localhost:{port}"
     named = {"CAPTURE_ORIGIN": origin, "CAPTURE_PORT": str(port), "CAPTURE_WORKER": "no", **settings}
     command, environment = [sys.executable, "-m", "capture", "serve"], {**os.environ, "CAPTURE_VAR": str(demo.var), **named}

@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from capture.store import invitations, passkeys, recovery_codes  # noqa: F401 - their tables are part of the schema
+from capture.store import invitations, openid, passkeys, recovery_codes  # noqa: F401 - their tables are part of the schema
 from capture.store import request_templates as _request_templates  # noqa: F401 - likewise
 from capture.store.models import Base
 

@@ -50,3 +50,12 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("code_mac", name="pk_recovery_codes"),
     )
     op.create_index("ix_recovery_codes_member_id", "recovery_codes", ["member_id"])
+    op.create_table(
+        "openid_identities",
+        sa.Column("issuer", sa.String(length=300), nullable=False),
+        sa.Column("subject", sa.String(length=255), nullable=False),
+        sa.Column("member_id", sa.String(length=32), nullable=False),
+        sa.ForeignKeyConstraint(["member_id"], ["members.id"], name="fk_openid_identities_member_id"),
+        sa.PrimaryKeyConstraint("issuer", "subject", name="pk_openid_identities"),
+    )
+    op.create_index("ix_openid_identities_member_id", "openid_identities", ["member_id"])
