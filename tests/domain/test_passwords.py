@@ -53,6 +53,6 @@ def test_length(password: str) -> None:
     ],
 )
 def test_common_passwords(password: str) -> None:
-    """SECURITY 24: what others try first is refused with advice: common words, names, the practice, runs of keys, pieces repeated."""
+    """SECURITY 24: what others try first is refused with advice: common words, names, the practice, runs of keys, repeats."""
     with pytest.raises(NotAllowed, match="easy to guess"):
         check_password(password, ABOUT)
