@@ -44,7 +44,7 @@ def load_presets(path: Path) -> dict[str, ReferralPreset]:
     try:
         tables = tomllib.loads(path.read_text("utf-8")).get("presets", {})
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError([f"{path.name} cannot be read: {error}"]) from None
+        raise SettingsError([f"{path.name} cannot be read: {error}"], hint="see config/presets.toml") from None
     entries = tables if isinstance(tables, dict) else {}
     problems, presets = [] if entries else [f"{path.name} has no preset"], dict[str, ReferralPreset]()
     for name, entry in entries.items():
