@@ -1,8 +1,0 @@
-"""Systems: nothing yet."""
-
-revision = "0008"
-down_revision = "0007"
-
-
-def upgrade() -> None:
-    """Nothing to change."""

@@ -1,8 +1,0 @@
-"""Managing: nothing yet."""
-
-revision = "0009"
-down_revision = "0008"
-
-
-def upgrade() -> None:
-    """Nothing to change."""
