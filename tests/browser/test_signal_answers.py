@@ -167,6 +167,29 @@ def test_pressing_send_waits_for_the_photos(page: Page, tmp_path: Path) -> None:
     expect(page.locator(".app-receipt")).to_be_visible(timeout=30_000)
 
 
+def test_what_was_typed_and_pressed_outlives_a_refresh(page: Page, demo: Demo, tmp_path: Path) -> None:
+    """The check page is drawn anew when photos wait on the phone; the note and the press on the button are not lost by it."""
+    pick(page, "context", PHOTO, tmp_path)
+    see_arrived(page, 1)
+    gate = Gate(page)
+    pick(page, "close-up", photo_bytes("close-up"), tmp_path)
+    expect(page.get_by_text("Photo 3 of 3")).to_be_visible()
+    refreshes: list[Route] = []
+    page.route("**/check", lambda route: refreshes.append(route) if route.request.resource_type == "fetch" else route.continue_())
+    with page.expect_request(lambda asked: asked.resource_type == "fetch" and asked.url.endswith("/check")):
+        page.goto(f"{demo.origin}/check")
+    page.locator("#note").fill("It itches at night.")
+    page.get_by_role("button", name="Send to my practice").click()
+    expect(page.get_by_text("Your photos are still being sent")).to_be_visible()
+    page.unroute("**/check")
+    for route in refreshes:
+        route.continue_()
+    with page.expect_request(lambda asked: asked.method == "POST" and asked.url.endswith("/check"), timeout=30_000) as sent:
+        gate.open()
+    assert "note=It+itches+at+night." in (sent.value.post_data or "")
+    expect(page.locator(".app-receipt")).to_be_visible(timeout=30_000)
+
+
 def test_where_nothing_can_be_kept_leaving_is_warned_of(browser: Browser, demo: Demo, tmp_path: Path) -> None:
     """Without IndexedDB a photo waits in the page alone: closing the page asks first, until the photo has arrived."""
     with visit(browser, **PIXEL, ignored=LOST) as page:
