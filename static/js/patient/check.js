@@ -40,7 +40,7 @@ export function mountCheck(main, outbox, sentence) {
     if (outbox.refusals) {
       document.getElementById("sending")?.scrollIntoView(); // it says which photo, and why
     } else {
-      form.submit();
+      HTMLFormElement.prototype.submit.call(form);
     }
   }
   form.addEventListener("submit", (event) => {
