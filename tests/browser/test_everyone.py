@@ -85,9 +85,9 @@ def check_right_to_left(page: Page) -> None:
         assert page.get_by_text(sentence, exact=True).count() == 0
 
 
-@pytest.mark.parametrize("code", ALL)
+@pytest.mark.parametrize("code", ["en", "cy", "ar", "bn"])
 def test_narrow_screen_and_large_text(browser: Browser, world: Demo, tmp_path: Path, code: str) -> None:
-    """In every language no page scrolls sideways at 320 pixels with text at 200%, whatever the length of its words."""
+    """No page scrolls sideways at 320 pixels with text at 200%, whatever the length of its words, its script or its direction."""
 
     def look(page: Page, name: str) -> None:
         assert page.locator("html").evaluate("(html) => html.scrollWidth <= html.clientWidth"), name
