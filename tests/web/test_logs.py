@@ -52,7 +52,7 @@ def test_nothing_of_the_patient(
 
         broken.setattr("capture.actions.open_link.find_link", fail)
         broken.setattr("capture.store.requests.details_of", fail)
-        assert visitor.get(asked.path).status == 500
+        assert patient(app, asked).get(asked.path).status == 500  # from a browser that holds no receipt
         assert visitor.submit(form, asked.form).status == 500
         assert desk.get("/staff/").status == 500
     text = said(caplog)
