@@ -15,8 +15,12 @@ from sqlalchemy import (
     TypeDecorator,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+EMPTY = text("''")
+"""The default of a text column that older rows lack."""
 
 
 def new_id() -> str:
@@ -64,6 +68,16 @@ class Practice(Base):
     name: Mapped[str] = mapped_column(String(200))
     phone: Mapped[str] = mapped_column(String(40))
     intimate_allowed: Mapped[bool] = mapped_column(default=False, server_default=false())  # may adults be asked for these
+    logo_text: Mapped[str] = mapped_column(String(60), default="", server_default=EMPTY)  # in the header, instead of the name
+    opening_hours: Mapped[str] = mapped_column(String(500), default="", server_default=EMPTY)  # JSON, see domain/hours.py
+    preset: Mapped[str] = mapped_column(String(40), default="ers-5mb", server_default="ers-5mb")  # of config/presets.toml
+    protocols_off: Mapped[str] = mapped_column(String(400), default="", server_default=EMPTY)  # ids, a space between two
+    languages: Mapped[str] = mapped_column(String(200), default="", server_default=EMPTY)  # codes; empty: all that the service has
+    wait_hours: Mapped[int] = mapped_column(default=16, server_default="16")  # open hours until waiting photos are flagged
+    remind_days: Mapped[int] = mapped_column(default=3, server_default="3")  # until a link nobody used is sent again; 0: never
+    keep_attached_days: Mapped[int] = mapped_column(default=30, server_default="30")  # from "attached" until it is deleted
+    keep_collected_days: Mapped[int] = mapped_column(default=90, server_default="90")  # from "collected" until it is deleted
+    notice_email: Mapped[str] = mapped_column(String(254), default="", server_default=EMPTY)  # who is told that photos wait
     recipients_mac: Mapped[str] = mapped_column(String(64))  # shows that this service wrote the recipients (SECURITY 35)
     created_at: Mapped[datetime]
 
@@ -134,6 +148,9 @@ class Request(Base):
     practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"))
     issued_by: Mapped[str | None] = mapped_column(ForeignKey("members.id"))
     issue_key: Mapped[str] = mapped_column(String(64))  # the form's own id, so that sending it twice issues one link
+    case_id: Mapped[str | None] = mapped_column(String(32), index=True)  # the first request about the same skin; None: this one
+    views: Mapped[str] = mapped_column(String(400), default="", server_default=EMPTY)  # those asked for, by a space; empty: all
+    flagged_at: Mapped[datetime | None]  # when staff were told that its photos wait
     state: Mapped[str] = mapped_column(String(10))
     receipt: Mapped[str] = mapped_column(String(7))
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)

@@ -1,0 +1,8 @@
+"""Proving, changing and unlocking keys."""
+
+revision = "0008"
+down_revision = "0007"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

@@ -1,0 +1,8 @@
+"""Tokens of other systems, and webhooks."""
+
+revision = "0009"
+down_revision = "0008"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
