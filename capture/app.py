@@ -40,6 +40,7 @@ from capture.web import (
     openid,
     ops,
     patient,
+    practice,
     security,
     sign_in,
     staff,
@@ -121,6 +122,7 @@ def create_app(services: Services) -> Flask:
         app.register_blueprint(joining.blueprint)
         app.register_blueprint(openid.blueprint)
         app.register_blueprint(members.blueprint)
+        app.register_blueprint(practice.blueprint)
         app.register_blueprint(staff.blueprint)
         app.register_blueprint(bundles.blueprint)
         app.register_blueprint(downloads.blueprint)

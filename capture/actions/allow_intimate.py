@@ -4,7 +4,7 @@ from capture.services import Services
 from capture.store import audit, practices
 
 
-def allow_intimate(services: Services, ods: str, allowed: bool) -> None:
+def allow_intimate(services: Services, ods: str, allowed: bool, *, actor: str = "operator") -> None:
     """Switch it on or off for requests from now on; the change is audited. Raises NotFound."""
     with services.database.write() as db:
         practice = practices.find_practice(db, ods)
@@ -12,4 +12,4 @@ def allow_intimate(services: Services, ods: str, allowed: bool) -> None:
             return
         practice.intimate_allowed = allowed
         action = f"intimate places {'on' if allowed else 'off'}"
-        audit.append(db, practice.id, actor="operator", action=action, subject=practice.id, at=services.clock())
+        audit.append(db, practice.id, actor=actor, action=action, subject=practice.id, at=services.clock())

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from capture.domain.links import new_receipt, new_token, read_receipt, token_hash
-from capture.domain.policies import age_group, check_can_ask, check_can_follow
+from capture.domain.policies import age_group, check_can_ask, check_can_follow, check_switched_on
 from capture.domain.requests import State
 from capture.errors import Conflict, NotAllowed
 from capture.services import Services
@@ -52,11 +52,13 @@ def issue_link(
     Raises NotAllowed when a policy forbids asking, Unavailable when the practice has no valid key, Conflict when this form
     has issued its link already.
     """
+    with services.database.read() as db:
+        practice = db.get_one(Practice, practice_id)
+    check_switched_on(draft.protocol, practice.protocols_off.split())
     now, draft = services.clock(), _take_over(services, practice_id, draft)
     born, today = draft.date_of_birth, now.date()
-    with services.database.read() as db:
-        intimate_allowed = db.get_one(Practice, practice_id).intimate_allowed
-    check_can_ask(services.catalogue, draft.protocol, draft.site, draft.side, born, today, intimate_allowed=intimate_allowed)
+    allowed = practice.intimate_allowed
+    check_can_ask(services.catalogue, draft.protocol, draft.site, draft.side, born, today, intimate_allowed=allowed)
     token, request_id = new_token(), new_id()
     dob_hash = services.vault.hash_secret(born.isoformat(), request_id)
     request = Request(

@@ -1,5 +1,6 @@
 """What may be asked of whom, and by whom. `check_…` raises with the reason; beside it `may_…` answers templates. Pure."""
 
+from collections.abc import Collection
 from datetime import date
 
 from capture.domain.protocols import Catalogue
@@ -34,6 +35,12 @@ def check_can_ask(
         raise NotAllowed(NO_CHILD)
     if place.intimate and not intimate_allowed:
         raise NotAllowed(NOT_SWITCHED_ON)
+
+
+def check_switched_on(protocol: str, off: Collection[str]) -> None:
+    """Whether the practice asks for this list of photos at all; NotAllowed if it has switched it off."""
+    if protocol in off:
+        raise NotAllowed("Your practice does not ask for these photos. Choose others, or ask a manager to switch them on.")
 
 
 def check_can_follow(state: State, *, same_patient: bool) -> None:

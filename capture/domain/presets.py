@@ -59,6 +59,6 @@ def load_presets(path: Path) -> dict[str, ReferralPreset]:
     return presets
 
 
-def for_script(presets: Mapping[str, ReferralPreset]) -> list[dict[str, Any]]:
-    """The presets as the opening page hands them to its script."""
-    return [asdict(preset) for preset in presets.values()]
+def for_script(presets: Mapping[str, ReferralPreset], first: str = "") -> list[dict[str, Any]]:
+    """The presets as the opening page hands them to its script: that of the practice first, since the first one is chosen."""
+    return [asdict(preset) for preset in sorted(presets.values(), key=lambda preset: preset.name != first)]

@@ -5,14 +5,14 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from capture.actions import passkeys, recovery
 from capture.actions import sign_in as signing_in
-from capture.errors import CaptureError, NotAllowed, NotFound
+from capture.errors import CaptureError, NotFound
 from capture.store.members import list_memberships
 from capture.store.passkeys import list_passkeys
 from capture.store.recovery_codes import count_codes
 from capture.web import services
 from capture.web.forms import text_of
 from capture.web.security import set_cookie
-from capture.web.sign_in import COOKIE, cookie_of, load_member
+from capture.web.sign_in import COOKIE, check_fresh, cookie_of, load_member
 
 blueprint = Blueprint("account", __name__, url_prefix="/staff/account")
 blueprint.before_request(load_member)
@@ -28,7 +28,7 @@ def account() -> Answer:
 @blueprint.post("/passkeys/options")
 def offer_passkey() -> Answer:
     """What the browser asks the device for, as JSON."""
-    _check_fresh()
+    check_fresh()
     if not passkeys.relying_party(services().settings):
         raise NotFound
     return jsonify(
@@ -39,7 +39,7 @@ def offer_passkey() -> Answer:
 @blueprint.post("/passkeys")
 def add_passkey() -> Answer:
     """Keep the passkey that the device has made."""
-    _check_fresh()
+    check_fresh()
     name, answer = text_of(request.form, "name", passkeys.MAX_NAME), request.form.get("credential", "")
     if not name:
         return _page({"name": "Enter a name for the passkey, for example Work laptop"}), 422
@@ -53,7 +53,7 @@ def add_passkey() -> Answer:
 @blueprint.post("/passkeys/<id:passkey_id>/remove")
 def remove_passkey(passkey_id: str) -> Answer:
     """Forget a passkey of one's own."""
-    _check_fresh()
+    check_fresh()
     passkeys.remove_passkey(services(), g.member.id, g.practice.id, passkey_id, cookie_of(COOKIE))
     return redirect(url_for(".account"), 303)
 
@@ -70,7 +70,7 @@ def switch_practice(practice_id: str) -> Answer:
 @blueprint.post("/recovery-codes")
 def renew_codes() -> Answer:
     """New recovery codes in place of the old; the answer is the only page that ever shows them."""
-    _check_fresh()
+    check_fresh()
     codes = recovery.renew_codes(services(), g.member.id, g.practice.id)
     return render_template("staff/recovery_codes.jinja", codes=codes), 201
 
@@ -88,9 +88,3 @@ def _page(errors: dict[str, str], name: str = "") -> str:
             places=list_memberships(db, g.member.id),
             codes_left=count_codes(db, g.member.id),
         )
-
-
-def _check_fresh() -> None:
-    """Whoever finds a browser open cannot make themselves at home in it."""
-    if not g.fresh:
-        raise NotAllowed("To change this, sign out and sign in again first.", code="sign-in-again")

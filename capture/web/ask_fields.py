@@ -18,7 +18,7 @@ def choices(practice: Practice) -> dict[str, Any]:
     catalogue = services().catalogue
     return {
         "sites": [site for site in catalogue.sites.values() if practice.intimate_allowed or not site.intimate],
-        "protocols": list(catalogue.protocols.values()),
+        "protocols": [one for one in catalogue.protocols.values() if one.name not in practice.protocols_off.split()],
         "expiry": DAYS,
         "message_limit": MESSAGE_LIMIT,
     }

@@ -44,7 +44,7 @@ def show_bundle(bundle_id: str) -> str:
         sensitive=site.intimate,
         count=len(files) - 3,
         submitted_at=request.submitted_at,
-        presets=presets.for_script(services().presets),
+        presets=presets.for_script(services().presets, g.practice.preset),
         zip_url=url_for("downloads.one", bundle_id=bundle.id),
     )
 

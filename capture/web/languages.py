@@ -6,14 +6,16 @@ A choice is a link to the same page with `?lang=`: it sets a cookie, changes not
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from babel import Locale
-from flask import Flask, current_app, redirect, request, url_for
+from flask import Flask, current_app, g, redirect, request, url_for
 from flask_babel import Babel, format_date, format_decimal, format_time, get_locale, gettext, ngettext
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
+from capture.domain.hours import describe as describe_hours
+from capture.domain.hours import parse_hours, stretches
 from capture.domain.protocols import View
 from capture.errors import SettingsError
 from capture.settings import SOURCE_LANGUAGE, TRANSLATIONS, Settings
@@ -22,6 +24,7 @@ from capture.web.security import cookie_name, set_cookie
 
 COOKIE, PARAMETER = "language", "lang"
 TIME_ZONE = "Europe/London"
+_SOME_DAY = date(2026, 1, 1)
 
 
 def init_languages(app: Flask, settings: Settings) -> None:
@@ -41,7 +44,7 @@ def init_languages(app: Flask, settings: Settings) -> None:
         locale_selector=_choose,
     )
     app.jinja_env.policies["ext.i18n.trimmed"] = True
-    app.jinja_env.filters.update(date=date_text, datetime=datetime_text, filesize=size_text)
+    app.jinja_env.filters.update(date=date_text, datetime=datetime_text, filesize=size_text, opening_hours=hours_text)
     app.jinja_env.globals.update(_=sentence, plural_forms=plural_forms)
     app.before_request(_keep_choice)
     app.context_processor(lambda: {"language": describe(get_locale()), "other_languages": list(_others())})
@@ -98,13 +101,27 @@ def size_text(size: int) -> str:
     return f"{format_decimal(size / 1_000_000, '0.0')} MB" if size >= 100_000 else f"{max(1, round(size / 1000))} kB"
 
 
+def hours_text(stored: str) -> str:
+    """The opening hours of a practice, such as `Monday to Friday, 8am to 6:30pm`; with dashes in other languages."""
+    hours = parse_hours(stored)
+    if _is_english():
+        return describe_hours(hours)
+    names = get_locale().days["stand-alone"]["wide"]
+    parts = []
+    for one in stretches(hours):
+        days = [names[day] for day in dict.fromkeys((one.first, one.last))]
+        times = [format_time(datetime.combine(_SOME_DAY, at), "short", rebase=False) for at in (one.opens, one.closes)]
+        parts.append(", ".join((" – ".join(days), " – ".join(times))))
+    return "; ".join(parts)
+
+
 def _is_english() -> bool:
     return bool(get_locale().language == SOURCE_LANGUAGE)
 
 
 def _choose() -> str:
     """The language of this answer: by `zh-CN` a browser means our `zh_Hans`; who asks for none that is on gets the first."""
-    languages = services().settings.languages
+    languages = _offered()
     if _for_staff():
         return SOURCE_LANGUAGE
     kept = request.cookies.get(cookie_name(services().settings, COOKIE))
@@ -113,6 +130,13 @@ def _choose() -> str:
     by_name = {code.partition("_")[0]: code for code in languages}
     asked = (tag.lower().replace("_", "-").partition("-")[0] for tag, quality in request.accept_languages if quality)
     return next((by_name[name] for name in asked if name in by_name), languages[0])
+
+
+def _offered() -> tuple[str, ...]:
+    """The languages that are on and that the practice offers, if it is known by now; all that are on if it has chosen none."""
+    on = services().settings.languages
+    chosen = g.practice.languages.split() if "practice" in g else ()
+    return tuple(code for code in on if code in chosen) or on
 
 
 def _for_staff() -> bool:
@@ -132,6 +156,6 @@ def _others() -> Iterator[dict[str, str]]:
     """The languages to change to, on pages for patients that can be asked for again: some only answer a form."""
     adapter = current_app.create_url_adapter(request)
     if not _for_staff() and adapter and adapter.test(method="GET"):
-        for code in services().settings.languages:
+        for code in _offered():
             if code != str(get_locale()):
                 yield describe(Locale.parse(code))

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from capture.actions import passkeys
 from capture.actions import sign_in as signing_in
 from capture.domain import policies
-from capture.errors import NotFound
+from capture.errors import NotAllowed, NotFound
 from capture.store import members, sessions
 from capture.store.models import Member, Practice
 from capture.web import services
@@ -39,6 +39,12 @@ def load_member() -> BaseResponse | None:
         with services().database.write() as db:
             sessions.touch_session(db, found, now)
     return None
+
+
+def check_fresh() -> None:
+    """Whoever finds a browser open cannot make themselves at home in it: NotAllowed unless the member signed in just now."""
+    if not g.fresh:
+        raise NotAllowed("To change this, sign out and sign in again first.", code="sign-in-again")
 
 
 @blueprint.get("/sign-in")

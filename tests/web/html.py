@@ -71,9 +71,13 @@ class Page:
         assert len(found) == 1, f"{text}: {found}"
         return found.pop()
 
-    def form(self) -> tuple[str, dict[str, list[str]]]:
-        """The main form: its action and what a browser would send if nothing was changed; not one that waits for script."""
-        (form,) = (one for one in seen(self.find("main"), "form") if one.get("method") == "post")
+    def form(self, to: str = "") -> tuple[str, dict[str, list[str]]]:
+        """The main form: its action and what a browser would send if nothing was changed; not one that waits for script.
+
+        Of several forms the one whose action ends in `to`.
+        """
+        forms = [one for one in seen(self.find("main"), "form") if one.get("method") == "post"]
+        (form,) = (one for one in forms if one.get("action", "").endswith(to))
         values: dict[str, list[str]] = {}
         for field in form.iter():
             name, kind = field.get("name"), field.get("type", "text")
@@ -116,9 +120,9 @@ class Visitor:
             page = self.get(page.location)
         return page
 
-    def submit(self, page: Page, values: Mapping[str, Any] | None = None, **options: Any) -> Page:
-        """Send the page's form with these values in it."""
-        action, fields = page.form()
+    def submit(self, page: Page, values: Mapping[str, Any] | None = None, *, to: str = "", **options: Any) -> Page:
+        """Send the page's form with these values in it; of several the one whose action ends in `to`."""
+        action, fields = page.form(to)
         data = {**fields, **(values or {})}
         return self.open("POST", action, data=data, headers={"Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}, **options)
 

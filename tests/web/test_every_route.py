@@ -32,7 +32,7 @@ UPLOADS = {"patient.send_photo"}
 NOT_FOR_MEMBERS = {"patient", "tus", "ops", "static", "sign_in", "joining", "openid"}
 """The blueprints that someone without a staff session may use; every other one is the practice's own."""
 FOR_ALL, FOR_PATIENTS = {"ops", "static"}, {"patient", "tus"}
-FOR_STAFF = {"openid", "account", "bundles", "downloads", "joining", "members", "sign_in", "staff"}
+FOR_STAFF = {"openid", "account", "bundles", "downloads", "joining", "members", "practice", "sign_in", "staff"}
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ PARTS = {
     "phone.jinja",
     "staff/body.jinja",
     "staff/layout.jinja",
+    "staff/practice_nav.jinja",
     "staff/request_photos.jinja",
     "patient/camera.jinja",
     "patient/clear.jinja",
@@ -74,6 +75,8 @@ GIVEN: dict[str, Any] = {
         "identities": [{"fingerprint": "0000-1111", "url": "/staff/identities/1.age"}],
     },
     "presets": [{"name": "ers", "title": "e-RS", "under": 5_242_880, "files": 0}],
+    "days": ["Monday"],
+    "languages": [{"code": "en", "name": "English", "english": "English"}, {"code": "cy", "name": "Cymraeg", "english": "Welsh"}],
     "site_text": "left cheek",
     "label": "AB 1957",
     "submitted_at": NOW,
@@ -93,6 +96,7 @@ GIVEN: dict[str, Any] = {
     "status": 404,
     "sentence": "There is nothing at this address.",
 }
+WHEN = ["wait_hours", "remind_days", "notice_email"]
 PHOTOS = ["site", "side", "protocol", "message", "days"]
 FIELDS = {
     "patient/start.jinja": ["dob"],
@@ -105,6 +109,7 @@ FIELDS = {
     "staff/account.jinja": ["name"],
     "staff/join_set_up.jinja": ["name", "password", "code"],
     "staff/members.jinja": ["email", "role"],
+    "staff/practice.jinja": ["name", "logo_text", "phone", "opens_0", "language", "protocol", "preset", *WHEN],
     "staff/request_new.jinja": ["label", "dob", "reference", "nhs_number", *PHOTOS, "follows"],
     "staff/request_templates.jinja": ["name", *PHOTOS],
 }
