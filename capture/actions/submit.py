@@ -100,6 +100,7 @@ def _sealed_request(
         asked_at=request.issued_at,
         label=details.label,
         reference=details.reference,
+        nhs_number=details.nhs_number,
         site=describe_site(site, ""),
         side=details.side,
         snomed=site.snomed or None,

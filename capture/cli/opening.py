@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from capture.cli.output import FILE, PATH, json_option, print_result, reports_errors
-from capture.cli.sheets import write_pdf_of
+from capture.cli.sheets import write_fhir_of, write_pdf_of
 from capture.errors import BundleError, CaptureError
 from capture.settings import ROOT, passphrase_from_environment
 
@@ -20,6 +20,7 @@ from capture.settings import ROOT, passphrase_from_environment
 @click.option("--out", required=True, type=PATH, help="The folder to write the photos to.")
 @click.option("--preset", metavar="NAME", help="Make the photos fit what a system takes: a name from config/presets.toml.")
 @click.option("--pdf", "as_pdf", is_flag=True, help="Write one PDF with the photos as they are and their facts, not JPEG files.")
+@click.option("--fhir", "as_fhir", is_flag=True, help="Write the photos as one FHIR R4 Bundle too, for a record system.")
 @click.option("--photo", "numbers", type=click.IntRange(1, 99), multiple=True, help="Only this photo; may be given again.")
 @click.option("--signer", metavar="ED25519:…", help="The server's signing key, if the identity file does not pin it.")
 @click.option(
@@ -33,6 +34,7 @@ def open_bundle(
     out: Path,
     preset: str | None,
     as_pdf: bool,
+    as_fhir: bool,
     numbers: tuple[int, ...],
     signer: str | None,
     passphrase_file: Path | None,
@@ -45,15 +47,18 @@ def open_bundle(
     if as_pdf and preset:
         raise click.UsageError("A PDF holds the photos as they are: give --pdf or --preset, not both.")
     rule = _preset(preset) if preset else None
-    found = _read_identity(identity, passphrase_file)
+    found = read_identity(identity, passphrase_file)
     pinned = _pinned(signer, found)
     with opened_bundle(bundle, found.identities, pinned) as opened, _fitting(rule) as fit:
         photos = _chosen(opened.photos, numbers, rule)
         written = [] if as_pdf else write_opened(opened, out, photos, fit)
         pdf = write_pdf_of(opened, photos, out) if as_pdf else None
+        fhir = write_fhir_of(opened, photos, out) if as_fhir else None
     values, files = _values(opened.request, pinned, written), [(photo.path, photo.new) for photo in written]
-    if pdf:
-        values, files = {**values, "pdf": {"path": str(pdf[0]), "new": pdf[1]}}, [pdf]
+    for name, file in (("pdf", pdf), ("fhir", fhir)):
+        if file:
+            values[name] = {"path": str(file[0]), "new": file[1]}
+            files.append(file)
     print_result(as_json, values, _told(opened.request, pinned, len(photos), files))
 
 
@@ -135,7 +140,8 @@ def _told(request: Any, pinned: Any, count: int, files: list[tuple[Path, bool]])
     return "\n".join(line if line.isprintable() else ascii(line) for line in lines)  # a patient's words must not move the cursor
 
 
-def _read_identity(path: Path, passphrase_file: Path | None) -> Any:
+def read_identity(path: Path, passphrase_file: Path | None) -> Any:
+    """What an identity file holds, which may be under a passphrase."""
     from capture.sealing.age import is_age, open_with_passphrase
     from capture.sealing.keys import parse_identity_file
 

@@ -1,21 +1,19 @@
-"""What a PDF of a bundle says beside the photos."""
+"""Photos of a bundle and what is known of them in one file: a PDF, or a FHIR Bundle."""
 
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from capture.domain.identifiers import show_nhs_number
 from capture.errors import BundleError
 
 
 def write_pdf_of(opened: Any, photos: Any, folder: Path) -> tuple[Path, bool]:
     """Write these photos with their facts as one PDF: its path, and whether it was not there already. Raises BundleError."""
     from capture.photos.pdf import Sheet, write_pdf
-    from capture.sealing.files import write_new
 
     request = opened.request
-    stem = request.file_name(request.photos[0]).rsplit("_", 2)[0]
-    path = folder / f"{stem}_{len(photos)}-photo{'s' if len(photos) != 1 else ''}.pdf"
     total = [each.part for each in request.photos]
     sheets = [Sheet("Photos from a patient", tuple(_about_request(request)))]
     for photo in photos:
@@ -25,12 +23,34 @@ def write_pdf_of(opened: Any, photos: Any, folder: Path) -> tuple[Path, bool]:
         pdf = write_pdf(sheets)
     except ValueError:
         raise BundleError("A photo in the bundle is not a JPEG picture.", code="bundle-altered") from None
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _write(_path(opened, photos, folder, "pdf"), pdf, "this PDF")
+
+
+def write_fhir_of(opened: Any, photos: Any, folder: Path) -> tuple[Path, bool]:
+    """Write these photos as one FHIR Bundle: its path, and whether it was not there already. Raises BundleError."""
+    from capture.sealing.fhir import write_fhir
+
+    fhir = b"".join(write_fhir(opened.request, photos, opened.read))
+    return _write(_path(opened, photos, folder, "fhir.json"), fhir, "this FHIR file")
+
+
+def _path(opened: Any, photos: Any, folder: Path, ending: str) -> Path:
+    """What one file with these photos is called."""
+    request = opened.request
+    stem = request.file_name(request.photos[0]).rsplit("_", 2)[0]
+    return folder / f"{stem}_{len(photos)}-photo{'s' if len(photos) != 1 else ''}.{ending}"
+
+
+def _write(path: Path, data: bytes, what: str) -> tuple[Path, bool]:
+    """Write the file, unless the very same is there already. Another of that name is never overwritten."""
+    from capture.sealing.files import write_new
+
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
-        write_new(path, pdf)
+        write_new(path, data)
     except FileExistsError:
-        if not path.is_file() or path.read_bytes() != pdf:
-            raise BundleError(f"{path.name} is there already and is not this PDF.", code="file-exists") from None
+        if path.is_symlink() or not path.is_file() or path.read_bytes() != data:
+            raise BundleError(f"{path.name} is there already and is not {what}.", code="file-exists") from None
         return path, False
     return path, True
 
@@ -39,6 +59,7 @@ def _about_request(request: Any) -> Iterator[str]:
     rows = {
         "Patient": request.label,
         "Reference": request.reference,
+        "NHS number": show_nhs_number(request.nhs_number),
         "Photos of": f"{request.side} {request.site}".strip(),
         "Note from the patient": request.note,
         "Sent": _when(request.submitted_at),

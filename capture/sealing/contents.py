@@ -21,6 +21,7 @@ _ODS = re.compile(r"[A-Z0-9]{1,9}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _FINGERPRINT = re.compile(r"[0-9a-f]{4}(-[0-9a-f]{4}){7}")
 _VIEW = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_NHS_NUMBER = re.compile(r"([0-9]{10})?")
 _TAKEN_AT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)?")
 
 
@@ -134,7 +135,7 @@ class SealedPhoto:
 
 @dataclass(frozen=True)
 class SealedRequest:
-    """request.json: all that the practice asked and the patient said. `side` is empty where the site has none."""
+    """request.json: all that the practice asked and the patient said. `side` and `nhs_number` are empty where there is none."""
 
     bundle: str
     request: str
@@ -144,6 +145,7 @@ class SealedRequest:
     asked_at: datetime
     label: str
     reference: str
+    nhs_number: str
     site: str
     side: str
     snomed: str | None
@@ -157,6 +159,7 @@ class SealedRequest:
 
     def __post_init__(self) -> None:
         check(self.version == VERSION, f"This request is of version {self.version}; only version {VERSION} can be read here.")
+        check(bool(_NHS_NUMBER.fullmatch(self.nhs_number)), "The NHS number is not ten digits.")
         _check_photo_names([photo.part for photo in self.photos])
 
     def file_name(self, photo: SealedPhoto) -> str:

@@ -58,6 +58,7 @@ export function requestOf(photos, changes = {}) {
     asked_at: "2026-11-20T10:00:00Z",
     label: "J. Doe",
     reference: "AG-0042",
+    nhs_number: "9434765919",
     site: "forearm",
     side: "left",
     snomed: "41550009",

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from capture.sealing.age import seal_with_passphrase
+from capture.sealing.bundle import open_bundle
+from capture.sealing.fhir import write_fhir
 from capture.sealing.keys import write_identity_file
 from tests.needs import node
 from tests.sealing.builders import Made, make_bundle, unzip
@@ -44,6 +46,8 @@ def write_served(made: Made, folder: Path) -> None:
     signer = made.key.verifying_key
     identity_file = write_identity_file(made.identity, datetime.now(UTC), signer)
     (folder / "identity.age").write_bytes(seal_with_passphrase(identity_file.encode(), PASSPHRASE, log_n=10))
+    with open_bundle(made.save(folder), [made.identity], signer) as opened:
+        (folder / "fhir.json").write_bytes(b"".join(write_fhir(opened.request, opened.photos, opened.read)))
     names = [
         f"2026-11-22_left-forearm_{view}_{number}of3.jpg"
         for number, view in enumerate(("context", "close-up", "close-up-scale"), 1)

@@ -46,6 +46,7 @@ def make_request(photos: Sequence[SealedPhoto], **changes: object) -> SealedRequ
         asked_at=datetime(2026, 11, 20, 9, 0, tzinfo=UTC),
         label="Mrs Ada Byron",
         reference="EMIS 12345",
+        nhs_number="9434765919",
         site="forearm",
         side="left",
         snomed="371311000",

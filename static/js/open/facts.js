@@ -16,6 +16,7 @@ export function requestRows({ request }) {
   return [
     ["Patient", request.label],
     ["Reference", request.reference],
+    ["NHS number", request.nhs_number.replace(/^(...)(...)/, "$1 $2 ")],
     ["Photos of", place(request)],
     ...missing.map(capital),
     ["Note from the patient", request.note],

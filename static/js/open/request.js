@@ -32,6 +32,7 @@ import {
  * @property {string} asked_at
  * @property {string} label
  * @property {string} reference
+ * @property {string} nhs_number ten digits, or ""
  * @property {string} site
  * @property {string} side "", "left" or "right"
  * @property {string | null} snomed
@@ -86,6 +87,7 @@ const REQUEST = record({
   asked_at: matching(STAMP),
   label: text,
   reference: text,
+  nhs_number: matching(/^([0-9]{10})?$/),
   site: text,
   side: text,
   snomed: orNull(text),
