@@ -2,8 +2,9 @@
 // The opening page: passphrase in, photos on the screen, nothing kept. The worker does the opening.
 import { offerCopying } from "./open/copying.js";
 import { sheets } from "./open/facts.js";
+import { writeFhir } from "./open/fhir.js";
 import { lockWhenIdle } from "./open/idle.js";
-import { pdfName } from "./open/names.js";
+import { fhirName, pdfName } from "./open/names.js";
 import { writePdf } from "./open/pdf.js";
 import { showFaults } from "./open/problem.js";
 import { offerSaving } from "./open/saving.js";
@@ -104,6 +105,10 @@ function finish(answer, fault) {
     makePdf: async (chosen) => ({
       name: pdfName(answer.request, chosen.length),
       blob: await writePdf(sheets(answer, chosen)),
+    }),
+    makeFhir: async (chosen) => ({
+      name: fhirName(answer.request, chosen.length),
+      blob: await writeFhir(answer.request, chosen),
     }),
   });
   offerCopying(album, (words) => {

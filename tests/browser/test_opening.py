@@ -1,5 +1,7 @@
 """The opening page in Chromium: files that fit, a gallery, and nothing that waits for anything."""
 
+import base64
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -108,8 +110,8 @@ def test_a_folder_of_ones_own(browser: Browser, demo: Demo, staff: Any, mixed: s
         assert page.evaluate(READ, names[0]) == "not a photo"
 
 
-def test_one_pdf(browser: Browser, demo: Demo, staff: Any, mixed: str, tmp_path: Path) -> None:
-    """One PDF holds the ticked photos bit for bit as they were sent, and what was asked and said; too large is told."""
+def test_one_file(browser: Browser, demo: Demo, staff: Any, mixed: str) -> None:
+    """One PDF, or one FHIR file, holds the ticked photos bit for bit as they were sent; a PDF that is too large is told."""
     with visit(browser, **DESK, accept_downloads=True, storage_state=staff) as page:
         open_bundle(page, demo, mixed)
         for number in (2, 4, 5):
@@ -123,6 +125,14 @@ def test_one_pdf(browser: Browser, demo: Demo, staff: Any, mixed: str, tmp_path:
         page.get_by_label("Photo 2 goes with the referral").check()
         page.get_by_role("button", name="Save as one PDF").click()
         expect(page.locator(".app-bar__note")).to_contain_text("more than NHS e-Referral Service takes")
+        page.get_by_label("Photo 2 goes with the referral").uncheck()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Save as FHIR").click()
+        assert download.value.suggested_filename.endswith("_left-forearm-back_2-photos.fhir.json")
+        entries = json.loads(Path(download.value.path()).read_bytes())["entry"]
+        pictures = [base64.b64decode(entry["resource"]["data"]) for entry in entries[1::2]]
+        assert pictures == [as_sent(page, 1), as_sent(page, 3)]
+        expect(page.locator(".app-bar__note")).to_contain_text("Saved one FHIR file")
 
 
 def test_a_copy_of_one_photo(browser: Browser, demo: Demo, staff: Any, mixed: str) -> None:

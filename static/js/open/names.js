@@ -23,6 +23,16 @@ export function pdfName(request, count) {
   return `${stem(request)}_${count}-photo${count === 1 ? "" : "s"}.pdf`;
 }
 
+/**
+ * The name of the FHIR file with so many of the photos, such as `2026-11-22_left-forearm_3-photos.fhir.json`.
+ *
+ * @param {{site: string, side: string, submitted_at: string}} request
+ * @param {number} count
+ */
+export function fhirName(request, count) {
+  return pdfName(request, count).replace(/pdf$/, "fhir.json");
+}
+
 /** @param {{site: string, side: string, submitted_at: string}} request */
 const stem = ({ submitted_at: sent, side, site }) => `${sent.slice(0, 10)}_${slug(`${side} ${site}`)}`;
 

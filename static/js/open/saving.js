@@ -21,9 +21,10 @@ const picker = /** @type {any} */ (globalThis).showDirectoryPicker;
  * @param {Preset[]} what.presets
  * @param {string} what.workerUrl
  * @param {(chosen: Shown[]) => Promise<Named>} what.makePdf
+ * @param {(chosen: Shown[]) => Promise<Named>} what.makeFhir
  * @returns {() => void} stops what is going on
  */
-export function offerSaving(bar, album, { presets, workerUrl, makePdf }) {
+export function offerSaving(bar, album, { presets, workerUrl, makePdf, makeFhir }) {
   const select = find("[data-do=preset]", bar);
   select.append(...presets.map(({ title, name }) => new Option(title, name)));
   const preset = () => presets[select.selectedIndex];
@@ -51,21 +52,34 @@ export function offerSaving(bar, album, { presets, workerUrl, makePdf }) {
     busy = false;
   };
 
-  const savePdf = async () => {
+  /**
+   * @param {(chosen: Shown[]) => Promise<Named>} make
+   * @param {string} what
+   * @param {(file: Named) => string} next what to do with it
+   */
+  const saveAsOne = async (make, what, next) => {
     const chosen = ticked(album);
     const refused = whyNot(chosen.length, { ...preset(), files: 0 });
     if (busy || refused) return refused && tell(refused);
-    const pdf = await makePdf(chosen);
-    if (ended) return;
-    startDownload(pdf);
-    const fits =
-      pdf.blob.size < preset().under
-        ? ""
-        : `This is more than ${nameOf(preset())} takes: save the photos instead. `;
-    tell(
-      `Saved one PDF to your downloads, ${size(pdf.blob.size)}. ${fits}Attach it, then delete it from there.`,
-    );
+    busy = true;
+    try {
+      const file = await make(chosen);
+      if (!ended) {
+        startDownload(file);
+        tell(`Saved one ${what} to your downloads, ${size(file.blob.size)}. ${next(file)}`);
+      }
+    } catch (error) {
+      if (!ended) tell(whatWentWrong(error));
+    }
+    busy = false;
   };
+  const savePdf = () =>
+    saveAsOne(makePdf, "PDF", ({ blob }) => {
+      const large = `This is more than ${nameOf(preset())} takes: save the photos instead. `;
+      return `${blob.size < preset().under ? "" : large}Attach it, then delete it from there.`;
+    });
+  const saveFhir = () =>
+    saveAsOne(makeFhir, "FHIR file", () => "Import it into the record system, then delete it from there.");
 
   const tickAsMany = () => {
     const { files } = preset();
@@ -81,6 +95,7 @@ export function offerSaving(bar, album, { presets, workerUrl, makePdf }) {
   tickAsMany();
   find("[data-do=save]", bar).addEventListener("click", () => save(async () => download(() => ended)));
   find("[data-do=pdf]", bar).addEventListener("click", savePdf);
+  find("[data-do=fhir]", bar).addEventListener("click", saveFhir);
   const folder = find("[data-do=folder]", bar);
   folder.hidden = !picker;
   folder.addEventListener("click", () => save(chooseFolder));
