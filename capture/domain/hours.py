@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from zoneinfo import ZoneInfo
 
-from capture.errors import NotAllowed
-
 ZONE = ZoneInfo("Europe/London")
 """Where practices are: what a clock on their wall says."""
 DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
@@ -50,19 +48,6 @@ def to_text(hours: Hours) -> str:
     return json.dumps([day and [f"{end:%H:%M}" for end in day] for day in hours.days])
 
 
-def read_day(opens: str, closes: str) -> Period | None:
-    """Two times as forms send them, `08:00`; both empty: closed. NotAllowed says what is wrong."""
-    if not opens and not closes:
-        return None
-    try:
-        period = _read_time(opens), _read_time(closes)
-    except ValueError:
-        raise NotAllowed("Enter both times in hours and minutes, such as 08:00 and 18:30, or neither if you are closed") from None
-    if period[0] >= period[1]:
-        raise NotAllowed("The closing time must be later than the opening time")
-    return period
-
-
 def open_hours_between(hours: Hours, start: datetime, end: datetime, zone: tzinfo = ZONE) -> timedelta:
     """For how long the practice was open between two times, as its own clocks go; nothing if the end is not after the start."""
     total, day = timedelta(0), start.astimezone(zone).date()
@@ -96,10 +81,6 @@ def clock(at: time) -> str:
     if at == time(12):
         return "noon"
     return f"{at.hour % 12 or 12}{f':{at:%M}' if at.minute else ''}{'am' if at.hour < 12 else 'pm'}"
-
-
-def _read_time(text: str) -> time:
-    return time.fromisoformat(f"{text:0>5}").replace(second=0, microsecond=0, tzinfo=None)
 
 
 def _days(one: Stretch) -> str:

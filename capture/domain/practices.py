@@ -3,12 +3,14 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import time
 
-from capture.domain.hours import Hours
+from capture.domain.hours import Hours, Period
+from capture.errors import NotAllowed
 
 MAX_NAME, MAX_PHONE, MAX_LOGO, MAX_EMAIL = 200, 40, 60, 254
 """In characters."""
-MOST_WAIT_HOURS, MOST_REMIND_DAYS = 200, 27
+MOST_WAIT_HOURS, MOST_REMIND_DAYS, _FEWEST_DIGITS = 200, 27, 3
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 
 
@@ -36,36 +38,50 @@ def find_problems(
     choices: Choices, *, presets: Collection[str], protocols: Collection[str], languages: Collection[str]
 ) -> dict[str, str]:
     """For each field that cannot be so, by its name, a sentence that says why; the collections are what there is to choose from."""
-    problems = {}
-    for field, limit, what in (
-        ("name", MAX_NAME, "the name of the practice"),
-        ("phone", MAX_PHONE, "a phone number that patients can call"),
-    ):
-        value = getattr(choices, field)
-        if not value:
-            problems[field] = f"Enter {what}"
-        elif not _fits(value, limit):
-            problems[field] = f"Enter {what} in one line of at most {limit} characters"
-    if "phone" not in problems and not re.search(r"\d{3}", re.sub(r"\W", "", choices.phone)):
-        problems["phone"] = "Enter a phone number that patients can call"
-    if not _fits(choices.logo_text, MAX_LOGO):
-        problems["logo_text"] = f"Enter one line of at most {MAX_LOGO} characters"
-    if not any(choices.opening_hours.days):
-        problems["opening_hours"] = "Enter the hours of at least one day"
-    if choices.preset not in presets:
-        problems["preset"] = "Choose where your referrals are made"
-    if not set(protocols) - set(choices.protocols_off):
-        problems["protocols"] = "Choose at least one list of photos"
-    if not set(choices.languages) <= set(languages):
-        problems["languages"] = "Choose the languages from the list"
-    if not 1 <= choices.wait_hours <= MOST_WAIT_HOURS:
-        problems["wait_hours"] = f"Enter a number of hours from 1 to {MOST_WAIT_HOURS}"
-    if not 0 <= choices.remind_days <= MOST_REMIND_DAYS:
-        problems["remind_days"] = f"Enter a number of days from 0 to {MOST_REMIND_DAYS}. 0 means never"
-    if choices.notice_email and not (_EMAIL.fullmatch(choices.notice_email) and _fits(choices.notice_email, MAX_EMAIL)):
-        problems["notice_email"] = "Enter an email address, such as reception@surgery.nhs.uk, or nothing"
-    return problems
+    email = choices.notice_email
+    rules = (
+        ("name", _fits(choices.name, 1, MAX_NAME), f"Enter the name of the practice, in one line of at most {MAX_NAME} characters"),
+        (
+            "phone",
+            _fits(choices.phone, 1, MAX_PHONE) and len(re.findall(r"\d", choices.phone)) >= _FEWEST_DIGITS,
+            f"Enter a phone number that patients can call, of at most {MAX_PHONE} characters",
+        ),
+        ("logo_text", _fits(choices.logo_text, 0, MAX_LOGO), f"Enter one line of at most {MAX_LOGO} characters"),
+        ("opening_hours", any(choices.opening_hours.days), "Enter the hours of at least one day"),
+        ("preset", choices.preset in presets, "Choose where your referrals are made"),
+        ("protocols", set(protocols) - set(choices.protocols_off), "Choose at least one list of photos"),
+        ("languages", set(choices.languages) <= set(languages), "Choose the languages from the list"),
+        ("wait_hours", 1 <= choices.wait_hours <= MOST_WAIT_HOURS, f"Enter a number of hours from 1 to {MOST_WAIT_HOURS}"),
+        (
+            "remind_days",
+            0 <= choices.remind_days <= MOST_REMIND_DAYS,
+            f"Enter a number of days from 0 to {MOST_REMIND_DAYS}. 0 means never",
+        ),
+        (
+            "notice_email",
+            not email or (_EMAIL.fullmatch(email) and _fits(email, 1, MAX_EMAIL)),
+            "Enter an email address, such as reception@surgery.nhs.uk, or nothing",
+        ),
+    )
+    return {field: sentence for field, right, sentence in rules if not right}
 
 
-def _fits(text: str, limit: int) -> bool:
-    return len(text) <= limit and text.isprintable()
+def read_day(opens: str, closes: str) -> Period | None:
+    """Two times as forms send them, `08:00`; both empty: closed. NotAllowed says what is wrong."""
+    if not opens and not closes:
+        return None
+    try:
+        period = _read_time(opens), _read_time(closes)
+    except ValueError:
+        raise NotAllowed("Enter both times in hours and minutes, such as 08:00 and 18:30, or neither if you are closed") from None
+    if period[0] >= period[1]:
+        raise NotAllowed("The closing time must be later than the opening time")
+    return period
+
+
+def _read_time(text: str) -> time:
+    return time.fromisoformat(f"{text:0>5}").replace(second=0, microsecond=0, tzinfo=None)
+
+
+def _fits(text: str, least: int, most: int) -> bool:
+    return least <= len(text) <= most and text.isprintable()

@@ -8,8 +8,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from capture.actions import allow_intimate, set_practice
 from capture.domain import policies
-from capture.domain.hours import DAYS, Hours, Period, read_day
-from capture.domain.practices import MAX_EMAIL, MAX_LOGO, MAX_NAME, MAX_PHONE, Choices
+from capture.domain.hours import DAYS, Hours, Period
+from capture.domain.practices import MAX_EMAIL, MAX_LOGO, MAX_NAME, MAX_PHONE, Choices, read_day
 from capture.errors import NotAllowed
 from capture.web import services
 from capture.web.forms import Errors, text_of

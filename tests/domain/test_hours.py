@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from capture.domain.hours import USUAL, ZONE, Hours, clock, describe, open_hours_between, parse_hours, read_day, to_text
+from capture.domain.hours import USUAL, ZONE, Hours, clock, describe, open_hours_between, parse_hours, to_text
+from capture.domain.practices import read_day
 from capture.errors import NotAllowed
 
 NINE, NOON, FIVE = time(9), time(12), time(17)

@@ -65,7 +65,8 @@ class Reader:
         return self.visitor(asked, agree_patient(self.services, asked))
 
     def read(self, page: Page) -> Page:
-        if words := brackets.outside(page, self.practice.name, f"{ORIGIN}/h/"):
+        days = ("lundo", "vendredo")  # of the opening hours, as CLDR calls them
+        if words := brackets.outside(page, self.practice.name, f"{ORIGIN}/h/", *days):
             self.outside[f"{page.response.request.method} {page.response.request.path} {page.status}"] = words
         return page
 
