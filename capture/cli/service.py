@@ -62,7 +62,8 @@ def demo(port: int, no_serve: bool, as_json: bool) -> None:
 @click.option("--once", is_flag=True, help="Deliver what is due now, then stop.")
 @reports_errors
 def worker(once: bool) -> None:
-    """Deliver bundles to their inboxes, until Ctrl-C."""
+    """Deliver bundles to their inboxes, until Ctrl-C or SIGTERM."""
+    import signal
     import threading
 
     from capture.actions.deliver import deliver_next
@@ -76,7 +77,10 @@ def worker(once: bool) -> None:
             while deliver_next(services):
                 pass
         else:
-            work(services, threading.Event())
+            stop = threading.Event()
+            signal.signal(signal.SIGTERM, lambda *_: stop.set())
+            work(services, stop)
+            click.echo("stopped", err=True)
     except KeyboardInterrupt:
         click.echo("stopped", err=True)
     finally:

@@ -143,20 +143,21 @@ def test_stopping_in_the_middle_of_uploads(tmp_path: Path) -> None:
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 
 
-def test_the_worker_ends_on_ctrl_c(tmp_path: Path) -> None:
-    """`capture worker` works until Ctrl-C, then ends with 0 and no traceback."""
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
+def test_the_worker_ends(tmp_path: Path, ending: signal.Signals) -> None:
+    """`capture worker` works until Ctrl-C or SIGTERM, then ends with 0 and no traceback."""
+    heeding = ("env", "--default-signal=INT")  # a shell that runs the tests in the background has all of them ignore Ctrl-C
     with subprocess.Popen(
-        [*CAPTURE, "worker"], env=environment(tmp_path / "var"), stderr=subprocess.PIPE, text=True, cwd=ROOT
+        [*heeding, *CAPTURE, "worker"], env=environment(tmp_path / "var"), stderr=subprocess.PIPE, text=True, cwd=ROOT
     ) as process:
         for _ in range(100):
             if (tmp_path / "var/blobs").exists():
                 break
             time.sleep(0.1)
         time.sleep(0.5)
-        os.kill(process.pid, signal.SIGINT)
-        assert process.stderr
-        told = process.stderr.read()
-        assert process.wait(timeout=10) == 0
+        os.kill(process.pid, ending)
+        _, told = process.communicate(timeout=20)
+        assert process.returncode == 0
     assert told.splitlines()[-1] == "stopped"
     assert "Traceback" not in told
 
