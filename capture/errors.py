@@ -4,6 +4,8 @@
     ├── PhotoRefused                 422   the picture cannot be taken; says why to a patient
     ├── BundleError                  422   a sealed bundle is not whole or not ours
     │   └── AgeError                 422   a file is not age, or not of a kind we support
+    ├── TokenRefused                 401   another system's token opens nothing
+    ├── NotValid                     422   what another system sent is not as the API describes it
     ├── NotAllowed                   403   a policy says no
     ├── NotFound                     404
     ├── LinkClosed                   404   unknown, spent, cancelled: one answer for all
@@ -12,6 +14,7 @@
     ├── Conflict                     409   the request has moved on
     │   └── WrongOffset              409   a chunk of a photo does not go on where the last one ended
     ├── TooMany                      429   a quota is used up
+    ├── Undeliverable                422   a message can never reach that number or address
     ├── SettingsError                500   what an operator must put right
     └── Unavailable                  503   cannot be done safely just now
 
@@ -55,6 +58,22 @@ class AgeError(BundleError):
 
     code = "age-invalid"
     sentence = "This is not a valid age file."
+
+
+class TokenRefused(CaptureError):
+    """No token, a malformed or unknown one, or one that is over or revoked: one answer for all."""
+
+    status = 401
+    code = "token-refused"
+    sentence = "This needs a token that works, in the header Authorization: Bearer. Ask a manager of the practice for one."
+
+
+class NotValid(CaptureError):
+    """What another system sent is not as the API describes it; the sentence names the field."""
+
+    status = 422
+    code = "not-valid"
+    sentence = "This is not as the API describes it."
 
 
 class NotAllowed(CaptureError):
@@ -126,6 +145,14 @@ class TooMany(CaptureError):
     status = 429
     code = "too-many"
     sentence = "You have sent as many photos as this link can take."
+
+
+class Undeliverable(CaptureError):
+    """A message that no later try can bring to that number or address."""
+
+    status = 422
+    code = "undeliverable"
+    sentence = "This message cannot be delivered. Check the number or address."
 
 
 class SettingsError(CaptureError):

@@ -9,6 +9,8 @@ from capture.domain.presets import ReferralPreset
 from capture.domain.protocols import Catalogue
 from capture.domain.quality import Thresholds
 from capture.inbox.base import Inbox
+from capture.notify.base import Messenger
+from capture.notify.webhooks import Webhooks
 from capture.photos import Cleaner
 from capture.photos.arriving import Arriving
 from capture.sealing.keys import SigningKey
@@ -33,6 +35,8 @@ class Services:
     cleaner: Cleaner
     arriving: Arriving
     inboxes: Mapping[str, Inbox]
+    messengers: Mapping[str, Messenger]
+    webhooks: Webhooks
     providers: Mapping[str, Provider]
     clock: Callable[[], datetime]
 

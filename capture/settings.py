@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,12 +18,14 @@ from capture.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 SURFACES = ("patient", "staff", "both")
+SECURITIES = ("starttls", "tls", "none")
 TRANSLATIONS = ROOT / "translations"
 SOURCE_LANGUAGE = "en"
 """What every sentence is written in; it needs no catalogue."""
 Names = tuple[str, ...]
 _KINDS: dict[Any, str] = {int: "a whole number", str: "a text", bool: "true or false", Names: "a list of texts"}
 _HOST = re.compile(r"[a-z0-9.:-]+")
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _YES, _NO = {"1", "true", "yes", "on"}, {"0", "false", "no", "off"}
 RANGES = {
     "port": (0, 65_535),
@@ -38,6 +40,8 @@ RANGES = {
     "upload_memory": (1_000_000, 1 << 40),
     "upload_minutes": (1, 720),
     "link_days": (1, 28),
+    "mail_port": (1, 65_535),
+    "message_seconds": (1, 20),
 }
 
 
@@ -65,8 +69,24 @@ class Settings:
     link_days: int
     languages: Names
     worker: bool
+    audit_heads: str
     security_contact: str
     openid: str
+    notify_key_file: str
+    notify_template: str
+    notify_url: str
+    notify_callback_file: str
+    mail_host: str
+    mail_port: int
+    mail_security: str
+    mail_from: str
+    mail_user: str
+    mail_password_file: str
+    mail_ca_file: str
+    message_seconds: int
+    test_messages: bool
+    webhook_networks: Names
+    webhook_ca_file: str
     demo: bool = False
 
     @property
@@ -84,6 +104,11 @@ class Settings:
         """The folder of the service's own keys, never of a practice's identity."""
         return self.var / "keys"
 
+    @property
+    def heads_file(self) -> Path:
+        """The file in which the ends of the audit chains are noted."""
+        return ROOT / self.audit_heads if self.audit_heads else self.var / "audit-heads.log"
+
 
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
     """Read and check the settings; raises SettingsError with every problem found, not just the first."""
@@ -99,8 +124,9 @@ def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any
         if text is not None:
             values[name] = _parse(text, kind)
     values.update(overrides)
-    if isinstance(values.get("languages"), list):  # as TOML has it
-        values["languages"] = tuple(values["languages"])
+    for name, kind in known.items():
+        if kind is Names and isinstance(values.get(name), list):  # as TOML has it
+            values[name] = tuple(values[name])
     var = values.get("var", "var")
     values["var"] = ROOT / str(var)
     if not isinstance(var, str | Path) or values["var"].resolve() == ROOT:
@@ -162,6 +188,7 @@ def _check(values: dict[str, Any]) -> list[str]:
     if not str(values.get("security_contact", "")).startswith(("mailto:", "https://")):
         problems.append("security_contact must be a mailto: or https: address")
     problems += _check_languages(values.get("languages"))
+    problems += _check_notify(values) + _check_mail(values) + _check_webhooks(values)
     upload, photo = values.get("max_upload_bytes"), values.get("max_photo_bytes")
     if type(upload) is int and type(photo) is int and photo > upload:
         problems.append(f"max_photo_bytes must not be above max_upload_bytes, {upload:,}")
@@ -178,6 +205,56 @@ def _check_languages(languages: Any) -> list[str]:
     problems = [f"languages has {name!r}, which is none of {', '.join(sorted(known))}" for name in languages if name not in known]
     if SOURCE_LANGUAGE not in languages or len(set(languages)) < len(languages):
         problems.append(f"languages must have {SOURCE_LANGUAGE!r} among them, and none twice")
+    return problems
+
+
+def _check_webhooks(values: dict[str, Any]) -> list[str]:
+    networks, problems = values.get("webhook_networks"), _check_files(values, "webhook_ca_file")
+    for network in networks if isinstance(networks, tuple) else ():
+        try:
+            ip_network(str(network))
+        except ValueError:
+            problems.append(f"webhook_networks has {network!r}, which is no network such as 10.20.0.0/16")
+    return problems
+
+
+def _check_notify(values: dict[str, Any]) -> list[str]:
+    """Texts: a key and a template go together; the key is sent to that address, so it is one that an origin could be."""
+    problems = _check_files(values, "notify_key_file", "notify_callback_file") + _check_together(
+        values, "notify_key_file", "notify_template"
+    )
+    if (template := values.get("notify_template")) and not _UUID.fullmatch(str(template)):
+        problems.append(f"notify_template must be the id of a template at GOV.UK Notify, not {template!r}")
+    return problems + _check_origin("notify_url", str(values.get("notify_url", "")))
+
+
+def _check_mail(values: dict[str, Any]) -> list[str]:
+    problems = _check_files(values, "mail_password_file", "mail_ca_file")
+    problems += _check_together(values, "mail_host", "mail_from") + _check_together(values, "mail_user", "mail_password_file")
+    security, host, sender = (str(values.get(name, "")) for name in ("mail_security", "mail_host", "mail_from"))
+    if security not in SECURITIES:
+        problems.append(f"mail_security must be one of {', '.join(SECURITIES)}, not {security!r}")
+    if security == "none" and not (_is_loopback(host) and (values.get("test_messages") or values.get("demo"))):
+        problems.append("mail_security none is for tests: with test_messages, to this machine itself")
+    if sender and not re.fullmatch(r"[^\s@<>]+@[^\s@<>]+", sender):
+        problems.append(f"mail_from must be an e-mail address, not {sender!r}")
+    return problems
+
+
+def _check_together(values: dict[str, Any], one: str, other: str) -> list[str]:
+    return [f"{one} and {other} go together: set both or neither"] if bool(values.get(one)) != bool(values.get(other)) else []
+
+
+def _check_files(values: dict[str, Any], *names: str) -> list[str]:
+    """Files that hold secrets: they can be read, and there is something in them."""
+    problems = []
+    for name in names:
+        path = values.get(name)
+        try:
+            if isinstance(path, str) and path and not (ROOT / path).read_bytes().strip():
+                problems.append(f"{name}: {path} is empty")
+        except (OSError, ValueError) as error:
+            problems.append(f"{name}: {path} cannot be read: {getattr(error, 'strerror', None) or error}")
     return problems
 
 

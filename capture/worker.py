@@ -1,11 +1,16 @@
-"""The worker: delivers what is due and closes links whose time is over; a thread of `capture serve`, or `capture worker`."""
+"""The worker: delivers and sends what is due, closes links whose time is over; a thread of `capture serve`, or `capture worker`."""
 
 import logging
 import threading
+from collections.abc import Callable
+from functools import partial
 from time import monotonic
 
 from capture.actions.deliver import deliver_next
 from capture.actions.expire import expire_due
+from capture.actions.flag_waiting import flag_waiting
+from capture.actions.send_message import send_next
+from capture.actions.send_webhooks import send_webhook, sweep_webhooks
 from capture.errors import CaptureError
 from capture.services import Services
 
@@ -17,14 +22,31 @@ SWEEP_EVERY = 60.0
 
 
 def work(services: Services, stop: threading.Event) -> None:
-    """Deliver until `stop` is set. A step that fails is tried again after a pause: nothing is lost by it."""
+    """Deliver until `stop` is set. Webhooks go in a thread of their own, so that a receiver that stalls holds up no bundle."""
     sweep_at = monotonic()
+
+    def step() -> bool:
+        nonlocal sweep_at
+        busy = deliver_next(services) | send_next(services)
+        if monotonic() >= sweep_at:
+            expire_due(services)
+            flag_waiting(services)
+            sweep_webhooks(services)
+            sweep_at = monotonic() + SWEEP_EVERY
+        return busy
+
+    threading.Thread(target=_repeat, args=(partial(send_webhook, services), stop), name="webhooks", daemon=True).start()
+    try:
+        _repeat(step, stop)
+    finally:
+        stop.set()
+
+
+def _repeat(step: Callable[[], bool], stop: threading.Event) -> None:
+    """Do it until `stop` is set. A step that fails is tried again after a pause: nothing is lost by it."""
     while not stop.is_set():
         try:
-            busy = deliver_next(services)
-            if monotonic() >= sweep_at:
-                expire_due(services)
-                sweep_at = monotonic() + SWEEP_EVERY
+            busy = step()
         except CaptureError as error:
             logger.error("%s: %s", error.code, error.hint or "no hint")
             busy = False

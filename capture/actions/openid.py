@@ -7,11 +7,8 @@ Addresses come from the provider's file and its discovery document only; redirec
 import hmac
 import json
 import secrets
-import socket
 from collections.abc import Mapping
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oidc.core import CodeIDToken
@@ -23,6 +20,7 @@ from requests import RequestException, Response
 from capture.actions.sign_in import start_staff_session
 from capture.domain.openid import Person, Provider, read_person
 from capture.errors import NotAllowed, NotFound, Unavailable
+from capture.outbound import check_address
 from capture.services import Services
 from capture.store import audit, members, openid, practices, sessions
 from capture.store.models import new_id
@@ -30,8 +28,6 @@ from capture.store.models import new_id
 ALGORITHMS = ["RS256", "PS256", "ES256"]
 PARTS = ("provider", "state", "nonce", "verifier")
 _LEEWAY, _TIMEOUT, _MOST = 60, (3.05, 10), 1_000_000
-_METADATA = {"100.100.100.200", "fd00:ec2::254"}
-"""Where clouds keep the secrets of a machine, besides the link-local addresses."""
 REFUSED = "The answer of the sign-in service was not right, or came too late. Try again."
 UNKNOWN = "Nobody here has this account. Ask a manager of the practice for an invitation, with the e-mail address of your account."
 
@@ -183,17 +179,3 @@ def _get(client: OAuth2Session, url: str, *, with_token: bool = True) -> dict[st
     if not isinstance(found, dict):
         raise Unavailable(hint=f"no usable answer from {url}")
     return found
-
-
-def check_address(url: str) -> None:
-    """Unavailable for all but https (http to this machine), and for hosts at addresses where no provider is (SECURITY 43)."""
-    parts = urlsplit(url)
-    try:
-        found = {entry[4][0] for entry in socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)}
-    except OSError:
-        raise Unavailable(hint=f"{parts.hostname} has no address") from None
-    addresses = [ip_address(str(one).partition("%")[0]) for one in found]
-    addresses = [getattr(one, "ipv4_mapped", None) or one for one in addresses]
-    bad = any(one.is_link_local or one.is_multicast or one.is_unspecified or str(one) in _METADATA for one in addresses)
-    if bad or not (parts.scheme == "https" or (parts.scheme == "http" and all(one.is_loopback for one in addresses))):
-        raise Unavailable(hint=f"{url} is refused: https only, and no address of a machine's own metadata")

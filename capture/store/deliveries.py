@@ -1,17 +1,14 @@
-"""The outbox: deliveries that are due, leased to one worker at a time.
-
-A lease sets `due_at` to when it runs out and raises `fence`; whoever comes back with an older fence changes nothing.
-"""
+"""Deliveries: bundles on their way to their inboxes, by the rules of outbox.py."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from capture.store.models import Bundle, Delivery
-
-LEASE = timedelta(minutes=2)
+from capture.errors import Conflict, NotFound
+from capture.store.models import Bundle, Delivery, Request
+from capture.store.outbox import lease_row, settle
 
 
 @dataclass(frozen=True)
@@ -29,14 +26,7 @@ class Lease:
 
 def lease_due(db: Session, now: datetime) -> Lease | None:
     """Take the delivery that has been due longest, or None."""
-    due = select(Delivery.id).where(Delivery.state == "queued", Delivery.due_at <= now).order_by(Delivery.due_at).limit(1)
-    taken = (
-        update(Delivery)
-        .where(Delivery.id == due.with_for_update(skip_locked=True).scalar_subquery())
-        .values(due_at=now + LEASE, fence=Delivery.fence + 1, attempts=Delivery.attempts + 1)
-        .returning(Delivery)
-    )
-    row = db.scalars(taken).first()
+    row = lease_row(db, Delivery, now)
     if row is None:
         return None
     bundle = db.get_one(Bundle, row.bundle_id)
@@ -45,19 +35,54 @@ def lease_due(db: Session, now: datetime) -> Lease | None:
 
 def mark_delivered(db: Session, lease: Lease, now: datetime) -> bool:
     """Note the success; False when the lease was lost to another worker."""
-    return _settle(db, lease, state="delivered", delivered_at=now, last_error="")
+    return settle(db, Delivery, lease.delivery_id, lease.fence, state="delivered", delivered_at=now, last_error="")
 
 
 def put_back(db: Session, lease: Lease, due_at: datetime, error: str) -> bool:
     """Try again later; `error` is a code, never text from outside."""
-    return _settle(db, lease, state="queued", due_at=due_at, last_error=error)
+    return settle(db, Delivery, lease.delivery_id, lease.fence, due_at=due_at, last_error=error)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A delivery as managers see it; `created_at` is when the patient sent the photos."""
+
+    id: str
+    request_id: str
+    receipt: str
+    inbox: str
+    attempts: int
+    last_error: str
+    due_at: datetime
+    delivered_at: datetime | None
+    created_at: datetime
+
+
+def list_deliveries(db: Session, practice_id: str, limit: int) -> list[Shown]:
+    """The practice's deliveries: first those that were not made yet, then the others, each the newest first."""
+    columns = (Delivery.id, Request.id, Request.receipt, Delivery.inbox, Delivery.attempts, Delivery.last_error, Delivery.due_at)
+    query = select(*columns, Delivery.delivered_at, Bundle.created_at).where(Bundle.practice_id == practice_id)
+    query = query.join(Bundle, Bundle.id == Delivery.bundle_id).join(Request, Request.id == Bundle.request_id)
+    rows = db.execute(query.order_by(Delivery.state == "delivered", Bundle.created_at.desc(), Delivery.id).limit(limit))
+    return [Shown(*row) for row in rows]
+
+
+def make_due(db: Session, practice_id: str, delivery_id: str, now: datetime) -> str:
+    """Let a delivery that failed be made at once; gives its request's id.
+
+    NotFound: it is not the practice's. Conflict: it arrived, or no try of it has failed. Whoever is at it now may finish: both
+    bring the same bundle to the same place.
+    """
+    row = db.get(Delivery, delivery_id, with_for_update=True, populate_existing=True)
+    bundle = db.get_one(Bundle, row.bundle_id) if row else None
+    if row is None or bundle is None or bundle.practice_id != practice_id:
+        raise NotFound
+    if row.state != "queued" or not row.last_error:
+        raise Conflict("These photos do not wait for another try.")
+    row.due_at = now
+    return bundle.request_id
 
 
 def all_delivered(db: Session, bundle_id: str) -> bool:
     """Whether no delivery of the bundle is still to be made."""
     return db.scalars(select(Delivery.id).where(Delivery.bundle_id == bundle_id, Delivery.state != "delivered")).first() is None
-
-
-def _settle(db: Session, lease: Lease, **values: object) -> bool:
-    settled = update(Delivery).where(Delivery.id == lease.delivery_id, Delivery.fence == lease.fence, Delivery.state == "queued")
-    return db.execute(settled.values(**values).returning(Delivery.id)).first() is not None

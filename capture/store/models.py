@@ -19,6 +19,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from capture.store.outbox import Outgoing
+
 EMPTY = text("''")
 """The default of a text column that older rows lack."""
 
@@ -93,7 +95,9 @@ class RecipientRow(Base):
     fingerprint: Mapped[str] = mapped_column(String(80))
     identity_file: Mapped[bytes | None]  # an age file under a passphrase; None for the recovery recipient
     created_at: Mapped[datetime]
-    retired_at: Mapped[datetime | None]
+    proved_at: Mapped[datetime | None]  # when its identity first opened a test (SECURITY 34)
+    used_from: Mapped[datetime | None]  # since when photos are sealed to it
+    retired_at: Mapped[datetime | None]  # since when no longer
 
 
 class Member(Base):
@@ -117,6 +121,7 @@ class Membership(Base):
     member_id: Mapped[str] = mapped_column(ForeignKey("members.id"), primary_key=True)
     practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"), primary_key=True, index=True)
     role: Mapped[str] = mapped_column(String(10))  # requester | reader | manager
+    keys_seen_at: Mapped[datetime | None]  # when this member was last told of a change of keys
 
 
 class SessionRow(Base):
@@ -142,6 +147,7 @@ class Request(Base):
         UniqueConstraint("practice_id", "receipt"),
         UniqueConstraint("practice_id", "issue_key"),
         Index("ix_requests_practice_id_issued_at", "practice_id", "issued_at"),
+        Index("ix_requests_practice_id_state_issued_at", "practice_id", "state", "issued_at"),
         Index("ix_requests_state_expires_at", "state", "expires_at"),
     )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
@@ -167,6 +173,11 @@ class Request(Base):
     expires_at: Mapped[datetime]
     submitted_at: Mapped[datetime | None]
     changed_at: Mapped[datetime]
+
+    @property
+    def case(self) -> str:
+        """The id of the first request about the same skin: what the date of birth is hashed under in every request of the case."""
+        return self.case_id or self.id
 
 
 class Photo(Base):
@@ -198,19 +209,14 @@ class Bundle(Base):
     collected_at: Mapped[datetime | None]
 
 
-class Delivery(Base):
-    """One bundle on its way to one inbox: the outbox. `fence` grows with every lease, so that a late worker is told apart."""
+class Delivery(Base, Outgoing):
+    """One bundle on its way to one inbox. `state` becomes "delivered"."""
 
     __tablename__ = "deliveries"
     __table_args__ = (UniqueConstraint("bundle_id", "inbox"), Index("ix_deliveries_state_due_at", "state", "due_at"))
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     bundle_id: Mapped[str] = mapped_column(ForeignKey("bundles.id"))
     inbox: Mapped[str] = mapped_column(String(40))
-    state: Mapped[str] = mapped_column(String(10))  # queued | delivered
-    attempts: Mapped[int] = mapped_column(default=0)
-    fence: Mapped[int] = mapped_column(default=0)
-    due_at: Mapped[datetime]
-    last_error: Mapped[str] = mapped_column(String(100), default="")
     delivered_at: Mapped[datetime | None]
 
 

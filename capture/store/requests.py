@@ -3,15 +3,15 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from capture.domain.links import GUESSES_IN_ALL, wait_after
 from capture.domain.requests import WAITING, State, check_can_move
 from capture.errors import NotFound
-from capture.store import audit
+from capture.store import audit, webhooks
+from capture.store.messages import drop_messages
 from capture.store.models import Request
 
 
@@ -20,7 +20,8 @@ class Details:
     """What the practice asked for; sealed as long as the request lives.
 
     `age_group` is that of policies.age_group on the day of asking: the date of birth itself is kept only as a hash. `follows` is
-    the receipt of the request that this one repeats, `message` what the practice tells the patient.
+    the receipt of the request that this one repeats, `message` what the practice tells the patient. `again` says why photos that
+    were sent are asked for once more, a key of domain.again.REASONS.
     """
 
     label: str
@@ -33,6 +34,7 @@ class Details:
     follows: str = ""
     message: str = ""
     nhs_number: str = ""
+    again: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,14 +66,19 @@ def insert_request(db: Session, request: Request, details: Details) -> None:
 
 def details_of(db: Session, request: Request) -> Details:
     """Open what was asked."""
-    return Details(**_open(db, request, "details", request.details_sealed))
+    return open_details(db, request.id, request.details_sealed)
+
+
+def open_details(db: Session, request_id: str, sealed: bytes) -> Details:
+    """The same of a request that is not at hand as a whole."""
+    return Details(**db.info["vault"].open(sealed, f"requests.details/{request_id}"))
 
 
 def answers_of(db: Session, request: Request) -> Answers:
     """Open what the patient has said so far."""
     if request.answers_sealed is None:
         return Answers()
-    values = _open(db, request, "answers", request.answers_sealed)
+    values = db.info["vault"].open(request.answers_sealed, f"requests.answers/{request.id}")
     return Answers(**{**values, "statements": tuple(values["statements"])})
 
 
@@ -108,6 +115,13 @@ def find_request(db: Session, practice_id: str, request_id: str) -> Request:
     return request
 
 
+def list_case(db: Session, request: Request) -> list[Request]:
+    """Every request of the practice about the same skin of the same patient, oldest first: the first one and its follow-ups."""
+    of_case = or_(Request.id == request.case, Request.case_id == request.case)
+    query = select(Request).where(Request.practice_id == request.practice_id, of_case)
+    return list(db.scalars(query.order_by(Request.issued_at, Request.id)))
+
+
 def lock_request(db: Session, request_id: str) -> Request:
     """The request's newest row, held until the transaction ends; NotFound if it is gone."""
     query = select(Request).where(Request.id == request_id).with_for_update().execution_options(populate_existing=True)
@@ -140,10 +154,13 @@ def list_guessed_out(db: Session, now: datetime, limit: int) -> list[Request]:
 
 
 def move(db: Session, request: Request, to: State, *, actor: str, now: datetime, **facts: str | int) -> None:
-    """Move a locked request to another state and write the audit event; Conflict when the table of moves forbids it."""
+    """Move a locked request to another state, write the audit event, tell webhooks; Conflict when the table of moves forbids it."""
     check_can_move(State(request.state), to)
     request.state, request.changed_at = to, now
-    audit.append(db, request.practice_id, actor=actor, action=f"request {to}", subject=request.id, at=now, **facts)
+    if to not in {State.SENT, State.OPENED}:
+        drop_messages(db, request.id)
+    event = audit.append(db, request.practice_id, actor=actor, action=f"request {to}", subject=request.id, at=now, **facts)
+    webhooks.queue_move(db, request, event.number, now)
 
 
 def reserve_guess(db: Session, request_id: str, now: datetime) -> bool:
@@ -182,7 +199,3 @@ def count_refusal(db: Session, request_id: str, size: int) -> None:
     """Count a file of `size` bytes that was refused."""
     counts = {"refusals": Request.refusals + 1, "received_bytes": Request.received_bytes + size}
     db.execute(update(Request).where(Request.id == request_id).values(counts))
-
-
-def _open(db: Session, request: Request, name: str, sealed: bytes) -> Any:
-    return db.info["vault"].open(sealed, f"requests.{name}/{request.id}")

@@ -3,8 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
+from flask import g
+
+from capture.domain.identifiers import read_email, read_mobile
 from capture.domain.links import read_receipt
 from capture.domain.protocols import Catalogue
+from capture.errors import NotAllowed
 from capture.store.models import Practice
 from capture.web import services
 from capture.web.forms import Errors, text_of
@@ -21,7 +25,13 @@ def choices(practice: Practice) -> dict[str, Any]:
         "protocols": [one for one in catalogue.protocols.values() if one.name not in practice.protocols_off.split()],
         "expiry": DAYS,
         "message_limit": MESSAGE_LIMIT,
+        **reach(),
     }
+
+
+def reach() -> dict[str, Any]:
+    """What the fields that say where the link goes offer, by the names that staff/reach.jinja uses."""
+    return {"channels": set(services().messengers), "remind_days": g.practice.remind_days}
 
 
 def message_of(form: Mapping[str, str], errors: Errors) -> str:
@@ -39,6 +49,19 @@ def days_of(form: Mapping[str, str], errors: Errors) -> int:
         return int(days)
     errors["days"] = "Choose how long the link works"
     return 0
+
+
+def reach_of(form: Mapping[str, str], errors: Errors) -> tuple[str, str]:
+    """The mobile number, in its international form, and the e-mail address that the link goes to; empty where nothing sends."""
+    settings, found = services().settings, {"phone": "", "email": ""}
+    fiction = settings.demo or settings.test_messages
+    for name, channel in (("phone", "sms"), ("email", "email")):
+        typed = text_of(form, name, 254) if channel in services().messengers else ""
+        try:
+            found[name] = read_mobile(typed, fiction=fiction) if name == "phone" else read_email(typed)
+        except NotAllowed as error:
+            errors[name] = error.sentence
+    return found["phone"], found["email"]
 
 
 def photos_of(form: Mapping[str, str], catalogue: Catalogue, errors: Errors) -> tuple[str, str, str, str]:

@@ -9,21 +9,24 @@ from flask import Blueprint, g, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from capture.actions import issue_link
-from capture.actions.issue_link import Draft
+from capture.actions.issue_link import Draft, Issued
 from capture.domain import policies
 from capture.domain.identifiers import read_nhs_number, read_reference
 from capture.domain.messages import text_message
 from capture.domain.protocols import Catalogue
 from capture.errors import Conflict, NotAllowed
+from capture.store.messages import list_messages
 from capture.store.request_templates import find_template, list_templates
 from capture.web import services
-from capture.web.ask_fields import choices, days_of, message_of, photos_of
+from capture.web.ask_fields import choices, days_of, message_of, photos_of, reach_of
 from capture.web.forms import Errors, date_of_birth, text_of
+from capture.web.key_news import check_live
 from capture.web.qr import qr_svg
 from capture.web.request_templates import values_of
 
 _KEY = re.compile(r"[0-9a-f]{32}")
 blueprint = Blueprint("asking", __name__)
+blueprint.before_request(check_live)
 Answer = BaseResponse | str | tuple[str, int]
 
 
@@ -58,15 +61,25 @@ def issue_request() -> Answer:
         )
     except NotAllowed as error:
         return _page({"follows" if draft.follows else "site": error.sentence}, values), 422
+    return link_page(issued, child=policies.age_group(draft.date_of_birth, today) == "child"), 201
+
+
+def link_page(issued: Issued, *, child: bool) -> str:
+    """The page that shows a link, once; `child` is whether the patient is under 16."""
+    with services().database.read() as db:
+        waiting = [step for step in list_messages(db, issued.request_id) if step.waits]
     return render_template(
         "staff/request_issued.jinja",
+        queued=[step.text for step in waiting if step.kind == "link"],
+        remind_days=g.practice.remind_days if any(step.kind == "reminder" for step in waiting) else 0,
+        channels=set(services().messengers),
         link=issued.link,
         qr_svg=qr_svg(issued.link),
         sms=text_message(g.practice.name, issued.link),
         expires_at=issued.expires_at,
-        child=policies.age_group(draft.date_of_birth, today) == "child",
+        child=child,
         request_url=url_for("staff.show_request", request_id=issued.request_id),
-    ), 201
+    )
 
 
 def request_draft(form: Mapping[str, str], catalogue: Catalogue, today: date) -> tuple[Draft | None, Errors]:
@@ -82,9 +95,10 @@ def request_draft(form: Mapping[str, str], catalogue: Catalogue, today: date) ->
     nhs_number = _read(read_nhs_number, form, "nhs_number", errors)
     protocol, site, side, follows = photos_of(form, catalogue, errors)
     message, days = message_of(form, errors), days_of(form, errors)
+    phone, email = reach_of(form, errors)
     if errors or born is None:
         return None, errors
-    return Draft(label, born, reference, site, side, protocol, days, key, follows, message, nhs_number), errors
+    return Draft(label, born, reference, site, side, protocol, days, key, follows, message, nhs_number, phone, email), errors
 
 
 def _read(read: Callable[[str], str], form: Mapping[str, str], name: str, errors: Errors) -> str:

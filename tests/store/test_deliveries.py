@@ -6,8 +6,9 @@ from datetime import timedelta
 
 from capture.store import deliveries
 from capture.store.database import Database
-from capture.store.deliveries import LEASE, Lease
+from capture.store.deliveries import Lease
 from capture.store.models import Delivery, Practice
+from capture.store.outbox import LEASE
 from tests.store.conftest import NOW
 from tests.store.rows import add_bundle, add_deliveries, add_request
 

@@ -15,11 +15,11 @@ import pytest
 import requests
 
 from capture.actions import openid
-from capture.actions.openid import check_address
 from capture.app import create_app
 from capture.check import find_problems
 from capture.domain.openid import Provider, load_providers, read_person
 from capture.errors import NotAllowed, SettingsError, Unavailable
+from capture.outbound import check_address
 from capture.services import Services
 from capture.store.members import find_member, list_memberships
 from capture.store.models import AuditEvent

@@ -1,0 +1,40 @@
+"""Tell a practice's staff by e-mail that there is something to look at: never who or what, at most once an hour for each kind."""
+
+from datetime import timedelta
+
+from sqlalchemy.orm import Session
+
+from capture.domain.messages import NOTICE_SUBJECT, notice
+from capture.services import Services
+from capture.store.messages import last_wanted, queue_message
+from capture.store.models import Practice
+
+AT_MOST_EVERY = timedelta(hours=1)
+
+
+def queue_notice(services: Services, db: Session, practice: Practice, kind: str) -> None:
+    """Queue a notice of that kind (see domain.messages.NOTICES), in the caller's transaction.
+
+    What happens within an hour of the last one waits for the end of that hour, all in one. Does nothing where no e-mail is
+    configured or the practice named no address.
+    """
+    if "email" not in services.messengers or not practice.notice_email:
+        return
+    due_at = services.clock()
+    if last := last_wanted(db, practice.id, f"notice-{kind}"):
+        wanted_at, waits = last
+        if waits:
+            return
+        due_at = max(due_at, wanted_at + AT_MOST_EVERY)
+    text = notice(kind, f"{services.settings.origin}/staff/")
+    queue_message(
+        db,
+        practice_id=practice.id,
+        request_id=None,
+        kind=f"notice-{kind}",
+        channel="email",
+        to=practice.notice_email,
+        subject=NOTICE_SUBJECT,
+        text=text,
+        due_at=due_at,
+    )

@@ -1,0 +1,167 @@
+"""Messages on their way: texts and e-mails with links, reminders, notices, by the rules of outbox.py.
+
+The vault seals whom a message goes to and what it says, and both are forgotten the moment it is handed over, given up or dropped:
+a row that is not queued holds neither (ADR 9).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from capture.domain.messages import REFUSED, describe
+from capture.store.models import Base, Request, new_id
+from capture.store.outbox import Outgoing, lease_row, settle
+
+_FORGOTTEN = {"to_sealed": None, "text_sealed": None}
+
+
+class MessageRow(Base, Outgoing):
+    """One message. `state`: queued, sent (handed over), delivered, failed or dropped; `kind`: link, reminder, notice…"""
+
+    __tablename__ = "messages"
+    __table_args__ = (Index("ix_messages_state_due_at", "state", "due_at"),)
+    id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
+    practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"), index=True)
+    request_id: Mapped[str | None] = mapped_column(ForeignKey("requests.id"), index=True)
+    kind: Mapped[str] = mapped_column(String(30))
+    channel: Mapped[str] = mapped_column(String(5))  # sms | email
+    to_sealed: Mapped[bytes | None]
+    text_sealed: Mapped[bytes | None]
+    wanted_at: Mapped[datetime]  # when it was to go
+    provider_id: Mapped[str] = mapped_column(String(100), default="")
+    settled_at: Mapped[datetime | None]  # when it was sent, delivered or given up
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to send one message, until it runs out. `over_at` is when the link in it ends, if there is one."""
+
+    message_id: str
+    request_id: str | None
+    kind: str
+    channel: str
+    attempts: int
+    fence: int
+    wanted_at: datetime
+    over_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Letter:
+    """What a message says, and to whom."""
+
+    to: str
+    subject: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Step:
+    """What became of a message, for the timeline of its request; `at` is when, or when it is to go if it still `waits`."""
+
+    at: datetime
+    text: str
+    kind: str
+    waits: bool
+
+
+def queue_message(
+    db: Session,
+    *,
+    practice_id: str,
+    request_id: str | None,
+    kind: str,
+    channel: str,
+    to: str,
+    text: str,
+    subject: str = "",
+    due_at: datetime,
+) -> str:
+    """Put a message into the outbox, in the caller's transaction; its id. `channel` is "sms" or "email"."""
+    row = MessageRow(id=new_id(), practice_id=practice_id, request_id=request_id, kind=kind, channel=channel, state="queued")
+    row.due_at = row.wanted_at = due_at
+    row.to_sealed = db.info["vault"].seal(to, f"messages.to/{row.id}")
+    row.text_sealed = db.info["vault"].seal([subject, text], f"messages.text/{row.id}")
+    db.add(row)
+    db.flush()
+    return row.id
+
+
+def lease_due(db: Session, now: datetime) -> Lease | None:
+    """Take the message that has been due longest, or None."""
+    row = lease_row(db, MessageRow, now)
+    if row is None:
+        return None
+    request = db.get(Request, row.request_id) if row.request_id else None
+    over_at = request.expires_at if request else None
+    return Lease(row.id, row.request_id, row.kind, row.channel, row.attempts, row.fence, row.wanted_at, over_at)
+
+
+def letter_of(db: Session, lease: Lease) -> Letter | None:
+    """Open what a leased message says; None when it was dropped meanwhile. CaptureError when it does not open."""
+    row = db.get_one(MessageRow, lease.message_id)
+    if row.to_sealed is None or row.text_sealed is None:
+        return None
+    vault = db.info["vault"]
+    return Letter(vault.open(row.to_sealed, f"messages.to/{row.id}"), *vault.open(row.text_sealed, f"messages.text/{row.id}"))
+
+
+def mark_sent(db: Session, lease: Lease, provider_id: str, now: datetime) -> bool:
+    """Note that it was handed over, and forget to whom; False when the lease was lost or the message dropped."""
+    return _close(db, lease, state="sent", provider_id=provider_id[:100], settled_at=now, last_error="")
+
+
+def put_back(db: Session, lease: Lease, due_at: datetime, error: str) -> bool:
+    """Try again later; `error` is a code, never text from outside."""
+    return settle(db, MessageRow, lease.message_id, lease.fence, due_at=due_at, last_error=error)
+
+
+def give_up(db: Session, lease: Lease, now: datetime, error: str) -> bool:
+    """Note that it will not be sent, and forget to whom it was."""
+    return _close(db, lease, state="failed", settled_at=now, last_error=error)
+
+
+def drop_messages(db: Session, request_id: str, channel: str = "") -> None:
+    """Forget what still waits to be sent about a request (by that channel): it was confirmed, cancelled, asked anew, or is over."""
+    waiting = update(MessageRow).where(MessageRow.request_id == request_id, MessageRow.state == "queued")
+    if channel:
+        waiting = waiting.where(MessageRow.channel == channel)
+    db.execute(waiting.values(state="dropped", **_FORGOTTEN))
+
+
+def note_delivery(db: Session, message_id: str, now: datetime, error: str = "") -> bool:
+    """Note what the carrier says became of a message, once: delivered, or failed for a reason; False when that is known.
+
+    A number that is not right gets no reminder either.
+    """
+    unsettled = update(MessageRow).where(MessageRow.id == message_id, MessageRow.state.in_(("queued", "sent")))
+    values = {"state": "failed" if error else "delivered", "settled_at": now, "last_error": error, **_FORGOTTEN}
+    row = db.scalars(unsettled.values(values).returning(MessageRow)).first()
+    if row and row.request_id and error in REFUSED:
+        drop_messages(db, row.request_id, row.channel)
+    return row is not None
+
+
+def list_messages(db: Session, request_id: str) -> list[Step]:
+    """What became of each message about a request, oldest first; those that were dropped are left out."""
+    query = select(MessageRow).where(MessageRow.request_id == request_id, MessageRow.state != "dropped")
+    rows = db.scalars(query.order_by(MessageRow.wanted_at, MessageRow.channel.desc(), MessageRow.id))
+    return [_step(row) for row in rows]
+
+
+def last_wanted(db: Session, practice_id: str, kind: str) -> tuple[datetime, bool] | None:
+    """When the practice's newest message of that kind was to go, and whether it still waits."""
+    query = select(MessageRow.wanted_at, MessageRow.state).where(MessageRow.practice_id == practice_id, MessageRow.kind == kind)
+    row = db.execute(query.order_by(MessageRow.wanted_at.desc()).limit(1)).first()
+    return row and (row.wanted_at, row.state == "queued")
+
+
+def _step(row: MessageRow) -> Step:
+    text = describe(row.kind, row.channel, row.state, row.last_error)
+    return Step(row.settled_at or row.wanted_at, text, row.kind, row.state == "queued")
+
+
+def _close(db: Session, lease: Lease, **values: object) -> bool:
+    return settle(db, MessageRow, lease.message_id, lease.fence, **_FORGOTTEN, **values)
