@@ -39,9 +39,11 @@ def confirm(services: Services, token: str, born: date) -> str | None:
     with services.database.write() as db:
         if not requests.reserve_guess(db, request.id, now):
             raise GuessingLimited(_seconds_to_wait(requests.lock_request(db, request.id), now))
-    right = services.vault.check_secret(request.dob_hash, born.isoformat(), request.id)
+    right = services.vault.check_secret(request.dob_hash, born.isoformat(), request.case)
     with services.database.write() as db:
         request = requests.lock_request(db, request.id)
+        if request.token_hash != token_hash(token):  # staff have sent a new link in the meantime
+            raise LinkClosed
         state = State(request.state)
         check_can_confirm(state, now, request.expires_at)
         if not right:

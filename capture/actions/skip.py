@@ -31,7 +31,7 @@ def skip(services: Services, request_id: str, view: str, reason: str, words: str
         if not answers.agreed_at:
             raise NotAllowed("Agree to how the photos are used first.")
         arrived = {photo.view for photo in photos.current_photos(db, request_id)}
-        if view not in {asked.id for asked in wanted(services.catalogue.views_of(details.protocol), arrived)}:
+        if view not in {asked.id for asked in wanted(services.catalogue.views_of(details.protocol, request.views), arrived)}:
             raise NotFound
         told = f"{REASONS[reason]}: {words}" if words else REASONS[reason]
         requests.keep_answers(db, request, replace(answers, skipped={**answers.skipped, view: told}))

@@ -82,10 +82,14 @@ class Catalogue:
         """The place that a request was issued for; one that is gone is taken for intimate, to be on the safe side."""
         return self.sites.get(name) or Site(name, _bare(name), sides=True, snomed="", intimate=True)
 
-    def views_of(self, protocol: str) -> tuple[View, ...]:
-        """All that a request may take, in order: the views that were asked for, then those that the patient may add."""
+    def views_of(self, protocol: str, only: str = "") -> tuple[View, ...]:
+        """All that a request may take, in order: the views that were asked for, then those that the patient may add.
+
+        `only` names the views of the protocol that are asked for, a space between two; empty: every one of them.
+        """
+        asked = [view for view in self.protocol(protocol).views if not only or view.id in only.split()]
         more = () if self.more is None else tuple(_numbered(self.more, number) for number in range(1, MOST_MORE + 1))
-        return self.protocol(protocol).views + more
+        return (*asked, *more)
 
 
 T = TypeVar("T", View, Protocol, Site)

@@ -38,13 +38,15 @@ MOVES: dict[State, set[State]] = {
     State.ATTACHED: {State.PURGED},
     State.PURGED: set(),
     State.CANCELLED: {State.PURGED},
-    State.EXPIRED: {State.PURGED},
+    State.EXPIRED: {State.SENT, State.PURGED},  # staff may give a link more time
     State.LOCKED: {State.CANCELLED, State.PURGED},
 }
 WAITING = {State.SENT, State.OPENED, State.CONFIRMED}
 """The link still works, or would if its time were not over."""
 DONE = {State.SUBMITTED, State.DELIVERED, State.COLLECTED, State.ATTACHED}
 """The patient has sent the photos."""
+UNSETTLED = frozenset({State.SUBMITTED, State.DELIVERED, State.LOCKED})
+"""Photos that nobody has opened, and links that are locked: someone of the practice has to act."""
 
 
 def check_can_move(state: State, to: State) -> None:

@@ -33,7 +33,7 @@ def load_session() -> BaseResponse | None:
         g.request = db.get_one(Request, session.request_id)
         g.practice = db.get_one(Practice, g.request.practice_id)
         g.details = requests.details_of(db, g.request)
-        g.views = tuple(map(translate_view, services().catalogue.views_of(g.details.protocol)))
+        g.views = tuple(map(translate_view, services().catalogue.views_of(g.details.protocol, g.request.views)))
         g.follows = bool(g.details.follows)
         g.answers = requests.answers_of(db, g.request)
         g.arrived = {photo.view: photo.arrived_at for photo in photos.current_photos(db, g.request.id)}

@@ -9,6 +9,7 @@ from flask_babel import format_decimal, gettext
 from werkzeug.wrappers import Response as BaseResponse
 
 from capture.actions import accept_photo, open_link, submit
+from capture.domain.again import SENTENCES
 from capture.domain.protocols import View
 from capture.errors import CaptureError, GuessingLimited, LinkClosed, PhotoRefused
 from capture.store import photos
@@ -39,7 +40,12 @@ def whose_page() -> dict[str, Any]:
     """For every page: its request, since two links opened in one browser must not mix; what its script needs to send photos."""
     if "request" not in g:
         return {}
-    return {"request_id": g.request.id, "sending": sending.facts(), "place": shot_list.place()}
+    return {
+        "request_id": g.request.id,
+        "sending": sending.facts(),
+        "place": shot_list.place(),
+        "again": gettext(SENTENCES[g.details.again]) if g.details.again else "",
+    }
 
 
 @blueprint.get("/r/<token>")
@@ -141,7 +147,13 @@ def sent() -> Answer:
     with services().database.read() as db:
         bundle = photos.bundle_of_request(db, g.request.id)
     collected_at = bundle.collected_at if bundle else None
-    page = render_template("patient/sent.jinja", receipt=g.request.receipt, photos=len(g.arrived), collected_at=collected_at)
+    page = render_template(
+        "patient/sent.jinja",
+        receipt=g.request.receipt,
+        photos=len(g.arrived),
+        collected_at=collected_at,
+        flagged=g.request.flagged_at,
+    )
     response = make_response(page)
     journey.keep_cookie(response)
     return response

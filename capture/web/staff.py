@@ -1,89 +1,94 @@
-"""The practice's pages: following and opening; asking is in asking.py."""
+"""The inbox: what waits, what was asked, searching; and one request with what happened to it. What can be done: following.py."""
 
+from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, g, redirect, render_template, url_for
+from flask import Blueprint, g, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from capture.actions import cancel
 from capture.domain import policies
-from capture.domain.identifiers import show_nhs_number
-from capture.domain.protocols import describe_site
-from capture.domain.requests import State, can_move, shown_state
-from capture.store import audit, photos, requests
-from capture.store.models import Member, Request
-from capture.web import asking, request_templates, services
+from capture.domain.again import can_ask_again, can_extend, can_resend
+from capture.domain.following import EVENTS, GROUPS, TO_DO, Group, matcher
+from capture.domain.links import read_receipt
+from capture.domain.requests import State, can_move
+from capture.store import audit, listings, requests
+from capture.store.messages import list_messages
+from capture.store.models import Request
+from capture.web import asking, following, request_templates, services
+from capture.web.ask_fields import DAYS
+from capture.web.forms import text_of
+from capture.web.request_rows import rows_of
 from capture.web.sign_in import load_member
 
-LIST_LIMIT = 200
-WAITING = {State.SUBMITTED, State.DELIVERED}
-"""Photos that nobody has opened: the inbox shows every one of them, however old."""
+PAGE = 50
+"""Requests on a page of the inbox, and of what a search finds."""
+QUERY_LIMIT = 80
 blueprint = Blueprint("staff", __name__, url_prefix="/staff")
 blueprint.before_request(load_member)
-blueprint.register_blueprint(asking.blueprint)
-blueprint.register_blueprint(request_templates.blueprint)
+for part in (asking, following, request_templates):
+    blueprint.register_blueprint(part.blueprint)
 Answer = BaseResponse | str | tuple[str, int]
-
-STATES = {
-    State.SENT: ("Link not opened yet", "grey"),
-    State.OPENED: ("Link opened", "blue"),
-    State.CONFIRMED: ("Taking photos", "blue"),
-    State.SUBMITTED: ("Photos on their way", "yellow"),
-    State.DELIVERED: ("Photos waiting", "green"),
-    State.COLLECTED: ("Photos opened", "white"),
-    State.ATTACHED: ("Attached", "white"),
-    State.CANCELLED: ("Cancelled", "grey"),
-    State.EXPIRED: ("Link expired", "orange"),
-    State.LOCKED: ("Locked: wrong date of birth", "red"),
-    State.PURGED: ("Deleted", "grey"),
-    State.DRAFTED: ("Draft", "grey"),
-}
-EVENTS = {
-    "request sent": "Link issued",
-    "request opened": "Someone opened the link and gave a wrong date of birth",
-    "request confirmed": "Patient gave their date of birth",
-    "request agreed": "Patient agreed to how the photos are used",
-    "another phone asked": "Patient made a link to go on with another phone",
-    "another phone joined": "Another phone went on with the photos",
-    "photo arrived": "A photo arrived and was sealed",
-    "photo kept": "The patient chose to use a photo that may not be clear",
-    "photo skipped": "Patient said that a photo cannot be taken",
-    "request submitted": "Patient sent the photos",
-    "request delivered": "Photos are in the practice's inbox",
-    "request collected": "Photos opened",
-    "bundle opened": "Photos opened again",
-    "bundle viewed": "Opening page shown",
-    "bundle downloaded": "Encrypted bundle downloaded",
-    "request attached": "Attached to the referral",
-    "request cancelled": "Request cancelled",
-    "request locked": "Link locked after 20 wrong dates of birth",
-    "link locked": "Link locked after 20 wrong dates of birth; the patient, who is in already, can finish",
-    "request expired": "Link expired",
-}
 
 
 @blueprint.get("/")
 def inbox() -> Answer:
-    """Photos that wait on top, then everything else."""
+    """What waits on top, then everything else; or one group of `show`, page by page."""
+    shown = next((group for group in GROUPS if group.id == request.args.get("show")), None)
+    now = services().clock()
     with services().database.read() as db:
-        waiting = [_row(db, row) for row in requests.list_requests(db, g.practice.id, WAITING)]
-        others = [_row(db, row) for row in requests.list_requests(db, g.practice.id, set(State) - WAITING, LIST_LIMIT)]
-    return render_template("staff/inbox.jinja", waiting=waiting, others=others)
+        counts = _counts(db)
+        others = shown or Group("", "Other requests", frozenset(State) - TO_DO.states)
+        number = sum(counts[group.id] for group in GROUPS if group.states <= others.states)
+        pages = max(1, -(-number // PAGE))
+        page = min(_page_number(), pages)
+        found = listings.list_page(db, g.practice.id, others.states, now, skip=(page - 1) * PAGE, limit=PAGE)
+        waiting = [] if shown else listings.list_page(db, g.practice.id, TO_DO.states, now, skip=0, limit=PAGE)
+        rows = rows_of(db, [*waiting, *found])
+    first, rest = rows[: len(waiting)], rows[len(waiting) :]
+    if shown is TO_DO:
+        first, rest = rest, []
+    return _inbox_page(counts, shown=shown, waiting=first, others=rest, paging=_paging(shown, page, pages))
+
+
+@blueprint.post("/search")
+def search() -> Answer:
+    """Requests by name, reference or receipt.
+
+    It changes nothing and is a POST all the same: what is typed names patients, and must stand in no address, history or log
+    (SECURITY 7). Names are sealed, so the newest requests are opened and looked at one by one.
+    """
+    query = text_of(request.form, "q", QUERY_LIMIT)
+    with services().database.read() as db:
+        counts = _counts(db)
+        receipt = read_receipt(query)
+        ids, looked = listings.search(db, g.practice.id, matcher(query), receipt) if query else ([], 0)
+        rows = rows_of(db, listings.list_by_ids(db, g.practice.id, ids[:PAGE]))
+    found = {"query": query, "number": len(ids), "looked": looked, "all": sum(counts.values()), "shown": len(rows)}
+    return _inbox_page(counts, others=rows, found=found)
 
 
 @blueprint.get("/requests/<id:request_id>")
 def show_request(request_id: str) -> Answer:
-    """One request and what has happened to it."""
+    """One request, what can be done with it now, and what has happened to it."""
+    now = services().clock()
     with services().database.read() as db:
         found = requests.find_request(db, g.practice.id, request_id)
-        row = _row(db, found)
-        events = audit.list_events(db, g.practice.id, found.id)
-        timeline = [
-            {"at": event.at, "text": EVENTS[event.action] + _who(db, event.actor)} for event in events if event.action in EVENTS
-        ]
-    can_cancel = can_move(State(found.state), State.CANCELLED)
-    return render_template("staff/request.jinja", row=row, timeline=timeline, can_cancel=can_cancel)
+        case = requests.list_case(db, found)
+        rows = {row["id"]: row for row in rows_of(db, case)}
+        timeline = _timeline(db, found)
+    state = State(found.state)
+    return render_template(
+        "staff/request.jinja",
+        row=rows.pop(request_id),
+        case=list(rows.values()),
+        timeline=timeline,
+        can_cancel=can_move(state, State.CANCELLED),
+        can_resend=can_resend(state, now, found.expires_at),
+        longer=[days for days in DAYS if can_extend(state, now, found.expires_at, now + timedelta(days=days))],
+        can_ask_again=can_ask_again(state),
+    )
 
 
 @blueprint.post("/requests/<id:request_id>/cancel")
@@ -94,41 +99,44 @@ def cancel_request(request_id: str) -> Answer:
     return redirect(url_for(".show_request", request_id=request_id), 303)
 
 
-def _row(db: Session, row: Request) -> dict[str, Any]:
-    details, now = requests.details_of(db, row), services().clock()
-    state = shown_state(State(row.state), now, row.expires_at)
-    bundle = photos.bundle_of_request(db, row.id)
-    catalogue = services().catalogue
-    text, colour = STATES[state]
-    return {
-        "id": row.id,
-        "label": details.label,
-        "reference": details.reference,
-        "nhs_number": show_nhs_number(details.nhs_number),
-        "message": details.message,
-        "site_text": describe_site(catalogue.site(details.site), details.side),
-        "protocol_title": catalogue.protocol(details.protocol).title,
-        "follows": details.follows,
-        "state": state,
-        "state_text": text,
-        "state_colour": colour,
-        "issued_at": row.issued_at,
-        "expires_at": row.expires_at,
-        "submitted_at": row.submitted_at,
-        "photos": len(photos.current_photos(db, row.id)),
-        "receipt": row.receipt,
-        "url": url_for(".show_request", request_id=row.id),
-        "bundle_url": url_for("bundles.show_bundle", bundle_id=bundle.id) if bundle else None,
-    }
+def _counts(db: Session) -> dict[str, int]:
+    """How many requests each group has, by the group's id."""
+    states = listings.count_states(db, g.practice.id, services().clock())
+    return {group.id: sum(states[state] for state in group.states) for group in GROUPS}
 
 
-@blueprint.app_context_processor
-def what_the_role_may() -> dict[str, bool]:
-    """For the templates: what to offer at all."""
-    role = g.get("role", "")
-    return {"may_ask": policies.may_ask(role), "may_open": policies.may_open(role)}
+def _inbox_page(counts: dict[str, int], *, shown: Group | None = None, **given: Any) -> str:
+    """The page; `shown` is the group chosen, `found` says what a search looked at."""
+    groups = [
+        {"title": one.title, "count": counts[one.id], "url": url_for(".inbox", show=one.id), "current": one is shown}
+        for one in GROUPS
+    ]
+    return render_template(
+        "staff/inbox.jinja", groups=groups, shown=shown, **{"waiting": [], "found": None, "paging": None, **given}
+    )
 
 
-def _who(db: Session, actor: str) -> str:
-    member = db.get(Member, actor)
-    return f" by {member.name}" if member else ""
+def _page_number() -> int:
+    typed = request.args.get("page", "")
+    return max(1, int(typed)) if typed.isascii() and typed.isdigit() and len(typed) < 6 else 1
+
+
+def _paging(shown: Group | None, page: int, pages: int) -> dict[str, Any] | None:
+    """Where the list goes on; None if one page holds it."""
+
+    def url(number: int) -> str | None:
+        return url_for(".inbox", show=shown and shown.id, page=number) if 1 <= number <= pages else None
+
+    return {"page": page, "pages": pages, "newer": url(page - 1), "older": url(page + 1)} if pages > 1 else None
+
+
+def _timeline(db: Session, found: Request) -> list[dict[str, Any]]:
+    """What happened, oldest first, and what became of each message."""
+    events = [event for event in audit.list_events(db, g.practice.id, found.id) if event.action in EVENTS]
+    names = listings.names_of(db, (event.actor for event in events))
+    told = [{"at": event.at, "text": EVENTS[event.action] + _by(names.get(event.actor))} for event in events]
+    return sorted([*told, *({"at": step.at, "text": step.text} for step in list_messages(db, found.id))], key=lambda one: one["at"])
+
+
+def _by(name: str | None) -> str:
+    return f" by {name}" if name else ""

@@ -2,6 +2,7 @@
 // What script adds to the staff pages: copying, printing, and what staff/*.js does.
 import { Button, ErrorSummary, PasswordInput, Radios, SkipLink } from "nhsuk-frontend";
 import { wireAsking } from "./staff/ask.js";
+import { wireInbox } from "./staff/inbox.js";
 import { offerPasskeys } from "./staff/passkeys.js";
 
 /** @type {[new (element: Element) => unknown, string][]} */
@@ -12,24 +13,31 @@ const COMPONENTS = [
   [Radios, "nhsuk-radios"],
   [SkipLink, "nhsuk-skip-link"],
 ];
-for (const [Component, name] of COMPONENTS) {
-  for (const element of document.querySelectorAll(`[data-module="${name}"]`)) new Component(element);
-}
-offerPasskeys();
-wireAsking();
+start(document);
+document.addEventListener("swapped", () => start(document.querySelector("main") ?? document)); // see open/rounds.js
 
-for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (
-  document.querySelectorAll("[data-copy]")
-)) {
-  button.hidden = false;
-  button.addEventListener("click", () => copy(button));
+/** @param {ParentNode} scope */
+function start(scope) {
+  for (const [Component, name] of COMPONENTS) {
+    for (const element of scope.querySelectorAll(`[data-module="${name}"]`)) new Component(element);
+  }
+  offerPasskeys();
+  wireAsking();
+  wireInbox();
+  offer(scope, "[data-copy]", copy);
+  offer(scope, "[data-print]", () => print());
 }
 
-for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (
-  document.querySelectorAll("[data-print]")
-)) {
-  button.hidden = false;
-  button.addEventListener("click", () => print());
+/**
+ * @param {ParentNode} scope
+ * @param {string} selector of buttons that are of use with script only
+ * @param {(button: HTMLButtonElement) => void} press
+ */
+function offer(scope, selector, press) {
+  for (const button of /** @type {NodeListOf<HTMLButtonElement>} */ (scope.querySelectorAll(selector))) {
+    button.hidden = false;
+    button.addEventListener("click", () => press(button));
+  }
 }
 
 /** @param {HTMLButtonElement} button */

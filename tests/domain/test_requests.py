@@ -32,7 +32,7 @@ ALLOWED = """
     attached  > purged
     purged    >
     cancelled > purged
-    expired   > purged
+    expired   > sent purged
     locked    > cancelled purged
 """
 TABLE = {row.split(">")[0].strip(): set(row.split(">")[1].split()) for row in ALLOWED.strip().splitlines()}

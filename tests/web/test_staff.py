@@ -71,7 +71,7 @@ def test_journey(app: Flask, services: Services, member: AMember, clock: Clock) 
     confirm_patient(services, asked)
     assert "Taking photos" in visitor.get("/staff/").text
     make_submitted(services, asked, views=VIEWS)
-    assert "Photos to open (1)" in visitor.get("/staff/").text
+    assert "Waiting for you (1)" in visitor.get("/staff/").text
     page = visitor.get(visitor.get("/staff/").link("Open photos"))
     assert "3 photos of the left" in page.text
     order = json.loads(page.find("div", id="open").get("data-order", ""))
@@ -116,7 +116,7 @@ def test_download(services: Services, desk: Visitor, asked: ARequest) -> None:
     assert page.headers["Content-Disposition"] == f'attachment; filename="capture-{asked.receipt}.zip"'
     with zipfile.ZipFile(io.BytesIO(page.data)) as archive:
         assert archive.namelist() == ["bundle.json", "bundle.sig", "request.json.age", "photos/01-close-up.jpg.age"]
-    assert "Encrypted bundle downloaded by" in desk.get(f"/staff/requests/{asked.id}").text
+    assert "Encrypted photos downloaded by" in desk.get(f"/staff/requests/{asked.id}").text
 
 
 def test_missing_part(services: Services, desk: Visitor, asked: ARequest) -> None:
@@ -173,7 +173,7 @@ def test_cancelling(app: Flask, services: Services, desk: Visitor, asked: AReque
     take_photo(services, asked)
     page = desk.get(f"/staff/requests/{asked.id}")
     assert "photos the patient has not sent are deleted" in page.text
-    page = desk.follow(desk.submit(page))
+    page = desk.follow(desk.open("POST", f"/staff/requests/{asked.id}/cancel", data={"csrf_token": desk.csrf("/staff/")}))
     assert "Cancelled" in page.text
     assert "Cancel this request" not in page.text
     assert patient(app, asked).get(asked.path).status == 404
@@ -242,7 +242,7 @@ def test_states(services: Services, desk: Visitor, asked: ARequest, clock: Clock
     cancelled = make_request(services, asked.practice, label="Taken back")
     cancel(services, asked.practice.id, cancelled.id, actor="operator")
     text = desk.get("/staff/").text
-    for words in ("Link not opened yet", "Cancelled", "Photos to open (1)"):
+    for words in ("Link not opened yet", "Cancelled", "Waiting for you (1)"):
         assert words in text
     clock.forward(days=7)
     desk.set_cookie("staff", session_of(services, make_member(services, asked.practice)))

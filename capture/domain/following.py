@@ -1,0 +1,96 @@
+"""How staff follow requests: the groups of the inbox, what a search finds, what happened in plain words. Pure."""
+
+import unicodedata
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from capture.domain.requests import UNSETTLED, State
+
+
+@dataclass(frozen=True)
+class Group:
+    """Requests that staff look at together; `states` are those that people see (domain.requests.shown_state)."""
+
+    id: str
+    title: str
+    states: frozenset[State]
+
+
+TO_DO = Group("waiting", "Waiting for you", UNSETTLED)
+GROUPS = (
+    TO_DO,
+    Group("taking", "Taking photos", frozenset({State.OPENED, State.CONFIRMED})),
+    Group("unopened", "Link not opened", frozenset({State.DRAFTED, State.SENT})),
+    Group("opened", "To attach", frozenset({State.COLLECTED})),
+    Group("attached", "Attached", frozenset({State.ATTACHED})),
+    Group("closed", "Closed", frozenset({State.CANCELLED, State.EXPIRED, State.PURGED})),
+)
+STATES = {
+    State.SENT: ("Link not opened yet", "grey"),
+    State.OPENED: ("Link opened", "blue"),
+    State.CONFIRMED: ("Taking photos", "blue"),
+    State.SUBMITTED: ("Photos on their way", "yellow"),
+    State.DELIVERED: ("Photos waiting", "green"),
+    State.COLLECTED: ("Photos opened", "white"),
+    State.ATTACHED: ("Attached", "white"),
+    State.CANCELLED: ("Cancelled", "grey"),
+    State.EXPIRED: ("Link expired", "orange"),
+    State.LOCKED: ("Locked: wrong date of birth", "red"),
+    State.PURGED: ("Deleted", "grey"),
+    State.DRAFTED: ("Draft", "grey"),
+}
+"""Each state in words, and the colour of its tag."""
+EVENTS = {
+    "request sent": "Link issued",
+    "link replaced": "New link made; the one before stopped working",
+    "link extended": "Link given more time",
+    "request opened": "Someone opened the link and gave a wrong date of birth",
+    "request confirmed": "Patient gave their date of birth",
+    "request agreed": "Patient agreed to how the photos are used",
+    "another phone asked": "Patient made a link to go on with another phone",
+    "another phone joined": "Another phone went on with the photos",
+    "photo arrived": "A photo arrived and was sealed",
+    "photo kept": "The patient chose to use a photo that may not be clear",
+    "photo skipped": "Patient said that a photo cannot be taken",
+    "request submitted": "Patient sent the photos",
+    "request delivered": "Photos are in the practice’s inbox",
+    "request flagged": "Nobody has opened the photos for too long; the practice was told",
+    "lock told": "The practice was told that the link is locked",
+    "bundle viewed": "Opening page shown",
+    "request collected": "Photos opened",
+    "bundle opened": "Photos opened again",
+    "bundle downloaded": "Encrypted photos downloaded",
+    "photos asked again": "Photos asked for again",
+    "request attached": "Attached to the referral",
+    "request cancelled": "Request cancelled",
+    "request locked": "Link locked after 20 wrong dates of birth",
+    "link locked": "Link locked after 20 wrong dates of birth; the patient, who is in already, can finish",
+    "request expired": "Link expired",
+    "request purged": "Photos and details deleted",
+}
+"""What happened to a request, for its timeline."""
+QUIET = {"request drafted", "bundle fetched"}
+"""Events that another one beside them tells: sending, opening."""
+
+
+def matcher(query: str) -> Callable[[str, str, str], bool]:
+    """Whether label, reference and receipt fit what was typed: each word is in one of them, however it is spelt or spaced."""
+    words, number = _plain(query).split(), _squeezed(query)
+
+    def matches(label: str, reference: str, receipt: str) -> bool:
+        name, numbers = _plain(label), (_squeezed(reference), _squeezed(receipt))
+        return any(number in one for one in numbers) or all(
+            word in name or any(_squeezed(word) in one for one in numbers) for word in words
+        )
+
+    return matches if number else lambda *_: False
+
+
+def _plain(text: str) -> str:
+    """In small letters, without accents."""
+    return "".join(sign for sign in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(sign))
+
+
+def _squeezed(text: str) -> str:
+    """The same, letters and digits alone."""
+    return "".join(sign for sign in _plain(text) if sign.isalnum())
