@@ -8,11 +8,13 @@ from capture.domain.openid import load_providers
 from capture.domain.presets import load_presets
 from capture.domain.protocols import load_catalogue
 from capture.errors import CaptureError, SettingsError
+from capture.notify import choose_messengers
 from capture.sealing.keys import SigningKey
 from capture.settings import ROOT, Settings, load_settings
 from capture.store.audit import check_chain
 from capture.store.database import Database, database_exists, is_alive
-from capture.store.practices import current_recipients, list_practices
+from capture.store.practices import list_practices
+from capture.store.recipients import current_recipients
 from capture.store.vault import check_private, load_vault
 
 
@@ -38,6 +40,7 @@ def find_problems() -> list[Finding]:
     settings = load_settings()
     findings.insert(0, Finding(True, "settings", f"pages are served at {settings.origin}, links lead to {settings.link_origin}"))
     findings += _problems("openid", lambda: load_providers(ROOT / settings.openid if settings.openid else None))
+    findings += _find_messengers(settings)
     findings += _find_folder(settings)
     try:
         if not database_exists(settings.database):
@@ -60,6 +63,18 @@ def _find_turbojpeg() -> Finding:
     if find_library("turbojpeg"):
         return Finding(True, "photos", "JPEGs keep every detail: TurboJPEG is there")
     return Finding(True, "photos", "JPEGs are decoded and encoded again, for want of TurboJPEG", "apt install libturbojpeg0")
+
+
+def _find_messengers(settings: Settings) -> list[Finding]:
+    """Whoever carries texts and e-mails is asked whether it would; nothing is sent."""
+    findings = []
+    for channel, messenger in choose_messengers(settings).items():
+        subject = "texts" if channel == "sms" else "e-mails"
+        try:
+            findings.append(Finding(True, subject, messenger.check()))
+        except CaptureError as error:
+            findings.append(Finding(False, subject, f"they cannot be sent just now ({error.code})", error.hint or ""))
+    return findings or [Finding(True, "messages", "no text and no e-mail is sent: staff hand over each link themselves")]
 
 
 def _find_folder(settings: Settings) -> list[Finding]:

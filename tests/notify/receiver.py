@@ -1,0 +1,101 @@
+"""A system that webhooks go to: HTTPS on this machine, under a certificate of its own; it keeps what comes and answers as told."""
+
+import ssl
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+
+@dataclass
+class Receiver:
+    """Where it listens, what came (headers with small letters, body), and how it answers: a status, "stall" or "trickle"."""
+
+    url: str
+    certificate: Path
+    got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    answers: list[int | str] = field(default_factory=list)
+    asked_for: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def receiving(folder: Path, name: str = "localhost") -> Iterator[Receiver]:
+    """A receiver until the end of the block; its certificate is for that name, and for 127.0.0.1."""
+    pem = make_certificate(folder / "receiver.pem", name)
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            receiver.got.append(({key.lower(): value for key, value in self.headers.items()}, body))
+            receiver.asked_for.append(self.path)
+            answer = receiver.answers.pop(0) if receiver.answers else 204
+            if answer == "stall":
+                over.wait(20)
+                return
+            if answer == "trickle":
+                for sign in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 200:
+                    self.wfile.write(bytes([sign]))
+                    if over.wait(0.1):
+                        return
+                return
+            self.send_response(int(answer))
+            self.send_header("Location", "/elsewhere")
+            self.end_headers()
+
+        def log_message(self, *_args: object) -> None:
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = True
+
+        def handle_error(self, *_args: object) -> None:
+            pass
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(pem)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        receiver = Receiver(f"https://localhost:{server.server_port}/hook?key=1", pem)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        try:
+            yield receiver
+        finally:
+            over.set()
+            server.shutdown()
+
+
+def make_certificate(path: Path, name: str) -> Path:
+    """A certificate that signed itself, and its key, in one PEM file."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
+    builder = builder.serial_number(x509.random_serial_number()).not_valid_before(now - timedelta(days=1))
+    builder = builder.not_valid_after(now + timedelta(days=1)).add_extension(
+        x509.BasicConstraints(ca=True, path_length=0), critical=True
+    )
+    names = x509.SubjectAlternativeName([x509.DNSName(name), x509.IPAddress(ip_address("127.0.0.1"))])
+    signed = builder.add_extension(names, critical=False).sign(key, SHA256())
+    secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    path.write_bytes(signed.public_bytes(Encoding.PEM) + secret)
+    return path
+
+
+def wait_until(receiver: Receiver, count: int) -> None:
+    """Until that many have come, for at most ten seconds."""
+    for _ in range(200):
+        if len(receiver.got) >= count:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{len(receiver.got)} came, not {count}")
