@@ -20,6 +20,8 @@ from capture.domain.protocols import load_catalogue
 from capture.domain.quality import load_thresholds
 from capture.errors import SettingsError
 from capture.inbox.web import WebInbox
+from capture.notify import choose_messengers
+from capture.notify.webhooks import Webhooks
 from capture.photos import Cleaner
 from capture.photos.arriving import Arriving
 from capture.sealing.keys import SigningKey
@@ -31,10 +33,14 @@ from capture.store.vault import check_private, load_vault, make_folder
 from capture.web import (
     IdConverter,
     account,
+    api,
     bundles,
+    callbacks,
     downloads,
     errors,
     joining,
+    key_changes,
+    keys,
     languages,
     members,
     openid,
@@ -44,12 +50,17 @@ from capture.web import (
     security,
     sign_in,
     staff,
+    tokens,
     tus,
+    unlockers,
+    webhooks,
 )
 from capture.web.limits import CHUNK_TYPE, init_limits, takes_upload
 
 SERVICE_NAME = "Photos for your GP"
 ASSET_AGE = 31_536_000
+WEBHOOK_SECONDS = 10.0
+"""How long one try of a webhook may take."""
 
 
 def now() -> datetime:
@@ -83,6 +94,8 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now) ->
         cleaner=Cleaner(workers=settings.cleaners),
         arriving=Arriving(memory=settings.upload_memory, lifetime=timedelta(minutes=settings.upload_minutes), clock=clock),
         inboxes={"web": WebInbox()},
+        messengers=choose_messengers(settings),
+        webhooks=Webhooks(settings.webhook_networks, _file(settings.webhook_ca_file), WEBHOOK_SECONDS),
         providers=load_providers(ROOT / settings.openid if settings.openid else None),
         clock=clock,
     )
@@ -110,10 +123,12 @@ def create_app(services: Services) -> Flask:
     takes_upload(app, "patient.send_photo")
     takes_upload(app, "tus.append", CHUNK_TYPE)
     limiter = init_limits(app, settings)
-    CSRFProtect(app)
+    csrf = CSRFProtect(app)
     errors.init_errors(app)
     app.register_blueprint(ops.blueprint)
     if settings.surface != "staff":
+        app.register_blueprint(callbacks.blueprint)
+        csrf.exempt(callbacks.blueprint)  # a bearer token takes its place
         app.register_blueprint(patient.blueprint)
         app.register_blueprint(tus.blueprint)
     if settings.surface != "patient":
@@ -123,10 +138,18 @@ def create_app(services: Services) -> Flask:
         app.register_blueprint(openid.blueprint)
         app.register_blueprint(members.blueprint)
         app.register_blueprint(practice.blueprint)
+        app.register_blueprint(keys.blueprint)
+        app.register_blueprint(key_changes.blueprint)
+        app.register_blueprint(unlockers.blueprint)
         app.register_blueprint(staff.blueprint)
         app.register_blueprint(bundles.blueprint)
         app.register_blueprint(downloads.blueprint)
+        app.register_blueprint(tokens.blueprint)
+        app.register_blueprint(webhooks.blueprint)
+        app.register_blueprint(api.blueprint)
+        csrf.exempt(api.blueprint)  # a token in a header is sent by no browser on its own
         sign_in.init_rates(app, limiter)
+        api.init_rates(app, limiter)
     app.wsgi_app = _with_assets(app)  # type: ignore[method-assign]
     if settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=settings.trusted_proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
@@ -161,6 +184,10 @@ def _init_templates(app: Flask) -> None:
 @cache
 def _version(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else "none"
+
+
+def _file(name: str) -> Path | None:
+    return ROOT / name if name else None
 
 
 def _signing_key(settings: Settings, *, may_create: bool) -> SigningKey:

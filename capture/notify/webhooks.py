@@ -76,11 +76,8 @@ class _Connection(http.client.HTTPSConnection):
 
     def connect(self) -> None:
         """To the first address that takes the connection, by TLS in the name of the host."""
-        *others, last = self._addresses
-        for address in others:
-            with suppress(OSError):
-                return self._connect(address)
-        return self._connect(last)
+        self.sock = self._reach()
+        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host)
 
     def abort(self) -> None:
         """End whatever is waited for."""
@@ -88,9 +85,12 @@ class _Connection(http.client.HTTPSConnection):
             with suppress(OSError, ValueError):
                 self.sock.shutdown(socket.SHUT_RDWR)
 
-    def _connect(self, address: str) -> None:
-        self.sock = socket.create_connection((address, self.port), self.timeout)
-        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host)
+    def _reach(self) -> socket.socket:
+        *others, last = self._addresses
+        for address in others:
+            with suppress(OSError):
+                return socket.create_connection((address, self.port), self.timeout)
+        return socket.create_connection((last, self.port), self.timeout)
 
 
 def _failed(sentence: str) -> CaptureError:

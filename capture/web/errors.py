@@ -6,10 +6,10 @@ import traceback
 from flask import Flask, Response, jsonify, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
-from capture.errors import CaptureError, Unavailable
+from capture.errors import CaptureError, TokenRefused, Unavailable
 
 logger = logging.getLogger("capture.web")
 RETRY_SECONDS, RATE_SECONDS = 10, 60
@@ -23,6 +23,16 @@ SENTENCES = {
     500: "Something went wrong on our side. Nothing that arrived was lost. Try again in a few minutes.",
 }
 """What a person reads where HTTP itself says no; of other statuses 400 and 500 stand for their kind."""
+FOR_PROGRAMS = {
+    400: "This cannot be read. See the API's description for what is taken here.",
+    404: "There is nothing at this address, or it is another practice's.",
+    405: "This address does not take this method.",
+    413: "The body is too large: 64 kB at most.",
+    415: "The body must be JSON, and Content-Type must say so.",
+    429: "This token was used too often. Wait as long as Retry-After says.",
+    500: "Something went wrong on our side. Nothing was lost. Try again in a few minutes.",
+}
+"""The same for the API."""
 
 
 def init_errors(app: Flask) -> None:
@@ -42,6 +52,8 @@ def answer_error(error: CaptureError) -> Response:
         headers["Retry-After"] = str(RETRY_SECONDS)
     if (seconds := getattr(error, "retry_after", None)) is not None:
         headers["Retry-After"] = str(seconds)
+    if isinstance(error, TokenRefused):
+        headers["WWW-Authenticate"] = 'Bearer realm="capture"'
     return _answer(error.status, error.code, error.sentence, headers)
 
 
@@ -53,8 +65,11 @@ def _answer_http(error: HTTPException) -> BaseResponse:
     status = error.code or 500
     if status < 400 or error.response is not None:  # a redirect that routing asks for
         return error.get_response()
-    sentence = SENTENCES.get(status, SENTENCES[400 if status < 500 else 500])
+    sentences = FOR_PROGRAMS if _is_api() else SENTENCES
+    sentence = sentences.get(status, sentences[400 if status < 500 else 500])
     headers = {"Retry-After": str(RATE_SECONDS)} if status == 429 else {}
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        headers["Allow"] = ", ".join(sorted(error.valid_methods))
     return _answer(status, error.name.lower().replace(" ", "-"), sentence, headers)
 
 
@@ -68,10 +83,15 @@ def _answer_unexpected(error: Exception) -> Response:
 
 def _answer(status: int, code: str, sentence: str, headers: dict[str, str]) -> Response:
     sentence = gettext(sentence)
-    if request.accept_mimetypes.best == "application/json" or request.path.startswith("/uploads"):  # tus is spoken by programs
+    programs = _is_api() or request.path.startswith("/uploads")  # tus is spoken by programs
+    if programs or request.accept_mimetypes.best == "application/json":
         response = jsonify(error={"code": code, "sentence": sentence})
     else:
         response = Response(render_template("errors/error.jinja", status=status, sentence=sentence))
     response.status_code = status
     response.headers.update(headers)
     return response
+
+
+def _is_api() -> bool:
+    return request.path.startswith("/api/")
