@@ -17,12 +17,13 @@ import segno
 from capture.actions.add_member import add_member
 from capture.actions.add_practice import add_practice
 from capture.actions.issue_link import Draft, issue_link
+from capture.actions.prove_keys import prove_with
 from capture.errors import CaptureError, NotFound
-from capture.sealing.age import seal_with_passphrase
+from capture.sealing.age import open_with_passphrase, seal_with_passphrase
 from capture.sealing.files import write_new
-from capture.sealing.keys import Identity, write_identity_file
+from capture.sealing.keys import Identity, parse_identity_file, write_identity_file
 from capture.services import Services
-from capture.store import members, practices
+from capture.store import members, practices, recipients
 from capture.store.models import Practice
 from capture.store.vault import make_folder
 from capture.web.qr import qr_svg
@@ -125,8 +126,14 @@ def _check_is_demo(services: Services) -> None:
 
 
 def _practice(services: Services, passphrase: str) -> Practice:
+    found = None
     with services.database.read() as db, contextlib.suppress(NotFound):
-        return practices.find_practice(db, ODS)
+        found = practices.find_practice(db, ODS)
+        proved = recipients.was_live(db, found.id)
+    if found:
+        if not proved:  # it is from before keys had to be proved
+            prove_with(services, found.id, _read_identities(services, passphrase))
+        return found
     signer, now = services.signing_key.verifying_key, services.clock()
     folder = services.settings.var / "demo"
     sealed: dict[str, bytes] = {}
@@ -141,7 +148,7 @@ def _practice(services: Services, passphrase: str) -> Practice:
                 f"{folder / name}.age is there, but the demo practice is not in the database.",
                 hint=f"remove {services.settings.var} to begin anew",
             ) from None
-    return add_practice(
+    made = add_practice(
         services,
         ods=ODS,
         name=NAME,
@@ -150,6 +157,14 @@ def _practice(services: Services, passphrase: str) -> Practice:
         recovery=identities["recovery"].recipient,
         identity_file=sealed["identity"],
     )
+    prove_with(services, made.id, identities.values())
+    return made
+
+
+def _read_identities(services: Services, passphrase: str) -> list[Identity]:
+    folder = services.settings.var / "demo"
+    files = [open_with_passphrase((folder / f"{name}.age").read_bytes(), passphrase) for name in ("identity", "recovery")]
+    return [identity for file in files for identity in parse_identity_file(file.decode()).identities]
 
 
 def _derived(services: Services, purpose: str, groups: int) -> str:

@@ -8,7 +8,7 @@ import { toLogical } from "./logical.mjs";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const out = `${root}static/build/`;
-const entries = ["patient", "staff", "open", "open-worker", "pack-worker"]
+const entries = ["patient", "staff", "open", "open-worker", "pack-worker", "keys", "keys-strength"]
   .map((name) => `${root}static/js/${name}.js`)
   .filter(existsSync);
 

@@ -12,10 +12,12 @@ from capture.actions.accept_photo import accept_photo
 from capture.actions.add_member import add_member
 from capture.actions.add_practice import add_practice
 from capture.actions.agree import agree
+from capture.actions.change_keys import propose_key
 from capture.actions.deliver import deliver_next
 from capture.actions.invite import invite
 from capture.actions.issue_link import Draft, issue_link
 from capture.actions.open_link import confirm
+from capture.actions.prove_keys import prove_with
 from capture.actions.submit import submit
 from capture.photos.sample import sample_photo
 from capture.sealing.age import seal_with_passphrase
@@ -25,6 +27,7 @@ from capture.store.invitations import list_invitations
 from capture.store.models import Bundle, Photo
 from capture.store.passkeys import insert_passkey
 from capture.store.photos import bundle_of_request, current_photos
+from capture.store.unlockers import insert_unlocker
 
 PASSWORD = "correct horse battery"
 PASSPHRASE = "one-two-three-four"
@@ -110,6 +113,8 @@ def make_practice(services: Services, *, with_keys: bool = True, name: str = "El
         recovery=recovery.recipient if with_keys else None,
         identity_file=_identity_file(services, identity) if with_keys else None,
     )
+    if with_keys:
+        prove_with(services, made.id, (identity, recovery))
     return APractice(made.id, made.ods, made.name, made.phone, identity, recovery)
 
 
@@ -139,6 +144,28 @@ def make_passkey(services: Services, member: AMember) -> str:
     with services.database.write() as db:
         credential, now = secrets.token_urlsafe(16), services.clock()
         return insert_passkey(db, member.id, credential=credential, public_key=b"", sign_count=0, name="Laptop", now=now).id
+
+
+def make_unlocker(services: Services, member: AMember, recipient_id: str) -> str:
+    """A passkey of that member that unlocks the practice's key, of a device that is not here: its id."""
+    wrapped = seal_with_passphrase(b"stands for what a device would wrap", PASSPHRASE, log_n=4)
+    with services.database.write() as db:
+        credential, now = "AGE-PLUGIN-FIDO2PRF-1" + "Q" * 80, services.clock()
+        return insert_unlocker(db, member.id, recipient_id, credential=credential, file=wrapped, name="Laptop", now=now).id
+
+
+def make_key_change(services: Services, member: AMember, identity: Identity | None = None, replaces: str | None = None) -> str:
+    """A staff key that this member has proposed, made just now or given, not tried yet: the change's id."""
+    made = identity or Identity.generate()
+    return propose_key(
+        services,
+        member.practice.id,
+        kind="staff",
+        recipient=made.recipient,
+        identity_file=_identity_file(services, made),
+        replaces=replaces,
+        actor=member.id,
+    )
 
 
 def make_request(

@@ -13,10 +13,10 @@ from capture.domain.requests import State, check_can_continue
 from capture.errors import CaptureError, Conflict, NotAllowed, NotFound, PhotoRefused, TooMany, Unavailable
 from capture.photos import CleanPhoto, Preset
 from capture.sealing.age import seal
-from capture.sealing.keys import Recipient
 from capture.services import Services
-from capture.store import audit, blobs, photos, practices, requests
+from capture.store import audit, blobs, photos, requests
 from capture.store.models import Photo, Request
+from capture.store.recipients import current_keys
 
 ANOTHER = "This photo cannot be taken. Take it again."
 USED = "This page has sent another photo before. Send this one again."
@@ -64,9 +64,9 @@ def accept_photo(
             return _answer(services, db, request, already, b"")
         _check_quota(services, db, request, len(untrusted_bytes))
         known = {photo.id for photo in photos.current_photos(db, request_id)}
-        recipients = [Recipient.parse(row.recipient) for row in practices.current_recipients(db, request.practice_id)]
+        keys = current_keys(db, request.practice_id)
     clean = _clean(services, request_id, untrusted_bytes, preview=preview)
-    sealed = seal(clean.jpeg, recipients)
+    sealed = seal(clean.jpeg, keys)
     photo = Photo(
         id=photo_id,
         request_id=request_id,
@@ -113,7 +113,7 @@ def _check_open(services: Services, db: Session, request: Request, view: str) ->
 
 
 def _views(services: Services, db: Session, request: Request) -> tuple[View, ...]:
-    return services.catalogue.views_of(requests.details_of(db, request).protocol)
+    return services.catalogue.views_of(requests.details_of(db, request).protocol, request.views)
 
 
 def _check_quota(services: Services, db: Session, request: Request, size: int) -> None:

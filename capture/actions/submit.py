@@ -5,17 +5,18 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from capture.domain.again import SENTENCES
 from capture.domain.protocols import View, describe_site, in_order
 from capture.domain.requests import DONE, State, check_can_continue
 from capture.errors import Conflict
 from capture.sealing.bundle import seal_bundle
 from capture.sealing.contents import Consent, Part, Removed, SealedPhoto, SealedRequest, photo_part_name
 from capture.sealing.contents import Practice as PracticeName
-from capture.sealing.keys import Recipient
 from capture.services import Services
-from capture.store import photos, practices, requests, sessions
+from capture.store import photos, requests, sessions
 from capture.store.models import Bundle, Photo, Practice, Request, new_id
-from capture.store.requests import Answers
+from capture.store.recipients import current_keys
+from capture.store.requests import Answers, Details
 
 
 def submit(services: Services, request_id: str, note: str) -> str:
@@ -32,7 +33,7 @@ def submit(services: Services, request_id: str, note: str) -> str:
         arrived = _in_order(services, db, request)
         if not arrived:
             raise Conflict("Take at least one photo before you send.")
-        recipients = [Recipient.parse(row.recipient) for row in practices.current_recipients(db, request.practice_id)]
+        keys = current_keys(db, request.practice_id)
         parts = [
             Part(photo_part_name(number, view.id), photo.sealed_size, photo.sealed_sha256)
             for number, (view, photo) in enumerate(arrived, 1)
@@ -41,7 +42,7 @@ def submit(services: Services, request_id: str, note: str) -> str:
         shown = tuple(_sealed_photo(part, view, fact) for part, (view, _), fact in zip(parts, arrived, facts, strict=True))
         bundle_id = new_id()
         sealed_request = _sealed_request(services, db, request, bundle_id, shown, note, now)
-        sealed = seal_bundle(sealed_request, parts, recipients, services.signing_key, now)
+        sealed = seal_bundle(sealed_request, parts, keys, services.signing_key, now)
         bundle = Bundle(
             id=bundle_id,
             practice_id=request.practice_id,
@@ -63,7 +64,7 @@ def submit(services: Services, request_id: str, note: str) -> str:
 def _in_order(services: Services, db: Session, request: Request) -> list[tuple[View, Photo]]:
     """The photos that have arrived, with their views: those asked for in the protocol's order, then the others."""
     by_view = {photo.view: photo for photo in photos.current_photos(db, request.id)}
-    views = services.catalogue.views_of(requests.details_of(db, request).protocol)
+    views = services.catalogue.views_of(requests.details_of(db, request).protocol, request.views)
     return [(view, by_view[view.id]) for view in in_order(views, by_view)]
 
 
@@ -105,7 +106,7 @@ def _sealed_request(
         side=details.side,
         snomed=site.snomed or None,
         protocol=details.protocol,
-        answers=_answers(services, details.protocol, answers, {photo.view for photo in shown}),
+        answers=_answers(services, request, details, answers, {photo.view for photo in shown}),
         note=note,
         consent=Consent(answers.version, datetime.fromisoformat(answers.agreed_at)),
         submitted_at=now,
@@ -113,13 +114,14 @@ def _sealed_request(
     )
 
 
-def _answers(services: Services, protocol: str, answers: Answers, arrived: set[str]) -> dict[str, str]:
-    """What was agreed to and by whom, who took the photos, and which could not be taken: all in words."""
-    said = {f"agreed {number}": text for number, text in enumerate(answers.statements, 1)}
+def _answers(services: Services, request: Request, details: Details, answers: Answers, arrived: set[str]) -> dict[str, str]:
+    """What it follows, what was agreed to and by whom, who took the photos, and which could not be taken: all in words."""
+    said = {"follows": details.follows, "asked again because": SENTENCES.get(details.again, "")}
+    said |= {f"agreed {number}": text for number, text in enumerate(answers.statements, 1)}
     said |= {"who agreed": answers.who, "their relation to the patient": answers.relation}
     said |= {"who took the photos": answers.helper}
     said |= {"another phone": "handed over to another phone" if answers.handed_over else ""}
-    for view in services.catalogue.views_of(protocol):
+    for view in services.catalogue.views_of(details.protocol, request.views):
         if view.id in answers.skipped and view.id not in arrived:
             said[f"not taken: {view.title}"] = answers.skipped[view.id]
     return {question: answer for question, answer in said.items() if answer}

@@ -6,9 +6,13 @@ settings, keys or database are not ready.
 
 import click
 
-from capture.cli import files, opening, practices, service
+from capture.cli import audit, files, opening, practices, proving, service, systems
 
 _EPILOG = "Exit codes: 0 done, 1 not done, 2 used wrongly, 3 photo, bundle or key refused, 4 settings, keys or database not ready."
+
+practices.practice.add_command(proving.prove)
+practices.practice.add_command(systems.token)
+practices.practice.add_command(systems.webhook)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=_EPILOG)
@@ -24,8 +28,10 @@ for command in (
     service.request,
     practices.practice,
     practices.member,
+    audit.audit,
     service.check,
     opening.open_bundle,
+    proving.answer_test,
     files.clean,
     files.keygen,
 ):

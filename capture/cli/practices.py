@@ -17,13 +17,11 @@ def practice() -> None:
     """Add, set and list practices."""
 
 
-def takes_keys(*, required: bool) -> Callable[[Callable[P, None]], Callable[P, None]]:
+def takes_keys() -> Callable[[Callable[P, None]], Callable[P, None]]:
     """The options for a practice's keys. The service must never hold what opens a photo, so an identity file is looked into."""
     options = (
-        click.option(
-            "--recipient", metavar="AGE1PQ1…", required=required, help="The staff recipient; the practice asks once it has one."
-        ),
-        click.option("--recovery", metavar="AGE1PQ1…", help="The offline recovery recipient."),
+        click.option("--recipient", metavar="AGE1PQ1…", help="The staff recipient."),
+        click.option("--recovery", metavar="AGE1PQ1…", help="The offline recovery recipient: a practice needs both."),
         click.option(
             "--identity-file", type=FILE, help="The staff identity under its passphrase (an age file), for the practice's browsers."
         ),
@@ -58,7 +56,7 @@ def _read_keys(recipient: str | None, recovery: str | None, identity_file: Path 
 @click.option("--ods", required=True, metavar="ODS", help="The practice's ODS code.")
 @click.option("--name", required=True, help="The name that patients see.")
 @click.option("--phone", required=True, help="The number that patients can call.")
-@takes_keys(required=False)
+@takes_keys()
 @json_option
 @reports_errors
 def add_practice(
@@ -79,13 +77,15 @@ def add_practice(
 
 @practice.command("key")
 @click.option("--ods", required=True, metavar="ODS", help="The practice's ODS code.")
-@takes_keys(required=True)
+@takes_keys()
 @json_option
 @reports_errors
-def give_keys(ods: str, recipient: str, recovery: str | None, identity_file: Path | None, as_json: bool) -> None:
-    """Give a practice that has no key its first ones."""
+def give_keys(ods: str, recipient: str | None, recovery: str | None, identity_file: Path | None, as_json: bool) -> None:
+    """Give a practice that never asked its first keys, or the one that it lacks; `practice prove` comes next."""
     from capture.actions.add_keys import add_keys
 
+    if not (recipient or recovery):
+        raise click.UsageError("Give --recipient, --recovery or both.")
     keys = _read_keys(recipient, recovery, identity_file)
     services = load_services()
     try:
@@ -94,7 +94,7 @@ def give_keys(ods: str, recipient: str, recovery: str | None, identity_file: Pat
     finally:
         services.close()
     fingerprints = {kind: keys[kind].fingerprint for kind in ("staff", "recovery") if keys[kind]}
-    lines = [f"{ods} can ask for photos now. Signer to pin: {signer}"]
+    lines = [f"{ods} can ask for photos once its keys are proved (capture practice prove). Signer to pin: {signer}"]
     lines += [f"Fingerprint of the {kind} key: {fingerprint}" for kind, fingerprint in fingerprints.items()]
     print_result(as_json, {"id": made.id, "ods": ods, "signer": signer, "fingerprints": fingerprints}, "\n".join(lines))
 

@@ -34,6 +34,8 @@ NEEDED = {
     ("request", "create"),
     ("practice", "add"),
     ("practice", "key"),
+    ("practice", "prove"),
+    ("answer",),
     ("practice", "list"),
     ("member", "add"),
     ("check",),

@@ -18,7 +18,8 @@ from capture.sealing.keys import Identity, Recipient
 from capture.services import Services
 from capture.settings import ROOT
 from capture.store.models import AuditEvent, Delivery, RecipientRow, Request
-from capture.store.practices import current_recipients, find_practice, list_identities
+from capture.store.practices import find_practice
+from capture.store.recipients import current_recipients, list_identities, list_recipients
 from capture.store.requests import details_of
 from tests.builders import make_practice, make_request, make_submitted
 from tests.cli.conftest import Command
@@ -36,6 +37,19 @@ def key(capture: Command, tmp_path: Path) -> str:
     return recipient
 
 
+@pytest.fixture
+def live(capture: Command, key: str, tmp_path: Path) -> str:
+    """A practice that can ask, all by commands: two keys, a test of each, their answers. Gives the staff recipient."""
+    recovery = capture.json("keygen", "--out", tmp_path / "recovery.key")["recipient"]
+    capture("practice", "add", *PRACTICE, "--recipient", key, "--recovery", recovery)
+    tests = capture.json("practice", "prove", "--ods", "A81001", "--out", tmp_path / "tests")["tests"]
+    files = {test["kind"]: test["path"] for test in tests}
+    answers = [capture("answer", files[kind], "--identity", tmp_path / f"{kind}.key").stdout.strip() for kind in files]
+    done = capture.json("practice", "prove", "--ods", "A81001", *(word for answer in answers for word in ("--answer", answer)))
+    assert done["live"]
+    return key
+
+
 def test_a_practice_with_its_keys(capture: Command, open_services: Opener, key: str, tmp_path: Path) -> None:
     """A practice is added with its recipients and its sealed identity file, and prints the signer to pin."""
     recovery = capture.json("keygen", "--out", tmp_path / "recovery.key")["recipient"]
@@ -48,14 +62,44 @@ def test_a_practice_with_its_keys(capture: Command, open_services: Opener, key: 
     with services.database.read() as db:
         practice = find_practice(db, "A81001")
         assert (practice.id, practice.name, practice.phone) == (made["id"], "Elm Surgery", "0191 498 0456")
-        assert {row.recipient for row in current_recipients(db, practice.id)} == {key, recovery}
-        assert [row.identity_file for row in list_identities(db, practice.id)] == [(tmp_path / "staff.age").read_bytes()]
+        files = {row.recipient: row.identity_file for row in list_recipients(db, practice.id)}
+        assert files == {key: (tmp_path / "staff.age").read_bytes(), recovery: None}
+
+
+def test_keys_are_proved_by_commands(capture: Command, open_services: Opener, live: str, tmp_path: Path) -> None:
+    """SECURITY 34: tests written on the server and answered where the identities are make a practice live; then none is left."""
+    capture("request", "create", *REQUEST)
+    services = open_services()
+    with services.database.read() as db:
+        practice = find_practice(db, "A81001")
+        rows = current_recipients(db, practice.id)
+        assert {row.kind for row in rows} == {"staff", "recovery"}
+        assert live in {row.recipient for row in rows}
+        assert list_identities(db, practice.id) == []
+    assert "is proved" in capture("practice", "prove", "--ods", "A81001", "--out", tmp_path / "none").stdout
+
+
+def test_one_key_alone_is_not_enough(capture: Command, key: str, tmp_path: Path) -> None:
+    """SECURITY 34: with the recovery key unproved the practice still cannot ask; a wrong answer and a wrong use are told."""
+    recovery = capture.json("keygen", "--out", tmp_path / "recovery.key")["recipient"]
+    capture("practice", "add", *PRACTICE, "--recipient", key, "--recovery", recovery)
+    prove = ("practice", "prove", "--ods", "A81001")
+    assert "--out" in capture(*prove, code=2).stderr
+    assert "not the answer" in capture(*prove, "--answer", "AAAA", code=1).stderr
+    written = {test["kind"]: test["path"] for test in capture.json(*prove, "--out", tmp_path)["tests"]}
+    assert (
+        "not sealed to this identity" in capture("answer", written["recovery"], "--identity", tmp_path / "staff.key", code=3).stderr
+    )
+    answer = capture.json("answer", written["staff"], "--identity", tmp_path / "staff.key")["answer"]
+    assert "cannot ask yet" in capture(*prove, "--answer", answer).stdout
+    assert "not the answer" in capture(*prove, "--answer", answer, code=1).stderr
+    assert "no proven keys" in capture("request", "create", *REQUEST, code=4).stderr
 
 
 def test_the_first_keys_of_a_practice(capture: Command, open_services: Opener, key: str, tmp_path: Path) -> None:
-    """A practice that was added without a key gets its keys later, and can ask from then on; what is shown is what to compare."""
+    """A practice that was added without a key gets its keys later, one by one if need be; what is shown is what to compare."""
     capture("practice", "add", *PRACTICE)
-    assert "practice key --recipient" in capture("request", "create", *REQUEST, code=4).stderr
+    assert "no proven keys" in capture("request", "create", *REQUEST, code=4).stderr
     recovery = capture.json("keygen", "--out", tmp_path / "recovery.key")
     capture("keygen", "--out", tmp_path / "staff.age", "--passphrase", text="one-two-three\none-two-three\n")
     given = ("--ods", "A81001", "--recipient", key, "--recovery", recovery["recipient"], "--identity-file", tmp_path / "staff.age")
@@ -64,24 +108,33 @@ def test_the_first_keys_of_a_practice(capture: Command, open_services: Opener, k
     assert made["signer"] == str(services.signing_key.verifying_key)
     assert made["fingerprints"] == {"staff": Recipient.parse(key).fingerprint, "recovery": recovery["fingerprint"]}
     with services.database.read() as db:
-        assert {row.recipient for row in current_recipients(db, made["id"])} == {key, recovery["recipient"]}
-        assert [row.identity_file for row in list_identities(db, made["id"])] == [(tmp_path / "staff.age").read_bytes()]
+        files = {row.recipient: row.identity_file for row in list_recipients(db, made["id"])}
+        assert files == {key: (tmp_path / "staff.age").read_bytes(), recovery["recipient"]: None}
         added = [row.facts for row in db.query(AuditEvent).filter_by(action="key added").order_by(AuditEvent.number)]
         assert [json.loads(facts)["fingerprint"] for facts in added] == list(made["fingerprints"].values())
-    capture("request", "create", *REQUEST)
 
 
 def test_keys_are_given_once(capture: Command, open_services: Opener, key: str, tmp_path: Path) -> None:
-    """A practice that has any key, be it the recovery key alone, gets no other by this command (SECURITY 35)."""
+    """A practice that has a recovery key gets no second one by this command, only the staff key that it lacks (SECURITY 35)."""
     other = capture.json("keygen", "--out", tmp_path / "other.key")["recipient"]
     capture("practice", "add", *PRACTICE, "--recovery", key)
-    result = capture("practice", "key", "--ods", "A81001", "--recipient", other, code=1)
-    assert "has keys already" in result.stderr
-    assert "no practice Z9" in capture("practice", "key", "--ods", "Z9", "--recipient", other, code=1).stderr
-    naked = ("--ods", "A81001", "--recipient", key, "--identity-file", tmp_path / "other.key")
-    assert "not under a passphrase" in capture("practice", "key", *naked, code=1).stderr
+    give = ("practice", "key", "--ods")
+    assert "has a recovery key already" in capture(*give, "A81001", "--recovery", other, code=1).stderr
+    assert "is here already" in capture(*give, "A81001", "--recipient", key, code=1).stderr
+    assert "no practice Z9" in capture(*give, "Z9", "--recipient", other, code=1).stderr
+    naked = ("A81001", "--recipient", other, "--identity-file", tmp_path / "other.key")
+    assert "not under a passphrase" in capture(*give, *naked, code=1).stderr
+    capture(*give, "A81001", "--recipient", other)
     with open_services().database.read() as db:
-        assert [row.recipient for row in db.query(RecipientRow)] == [key]
+        assert {(row.kind, row.recipient) for row in db.query(RecipientRow)} == {("recovery", key), ("staff", other)}
+
+
+def test_keys_of_a_practice_that_asks_are_not_given_by_command(capture: Command, live: str, tmp_path: Path) -> None:
+    """SECURITY 35: once a practice asks for photos no command adds a key: that takes two of its members."""
+    other = capture.json("keygen", "--out", tmp_path / "other.key")["recipient"]
+    result = capture("practice", "key", "--ods", "A81001", "--recipient", other, code=1)
+    assert "needs two of its members" in result.stderr
+    assert live not in result.stderr
 
 
 def test_listing_practices(capture: Command) -> None:
@@ -172,9 +225,9 @@ def test_a_member_that_is_not_right(capture: Command, practice: str, email: str,
     assert said in capture("member", "add", *args, code=1, text=f"{password}\n").stderr
 
 
-def test_a_request_prints_a_link_that_opens(capture: Command, open_services: Opener, key: str) -> None:
+@pytest.mark.usefixtures("live")
+def test_a_request_prints_a_link_that_opens(capture: Command, open_services: Opener) -> None:
     """The printed link opens for the date of birth that was given, and for no other; the label is sealed with the request."""
-    capture("practice", "add", *PRACTICE, "--recipient", key)
     more = ("--label", "Mrs Ada Byron", "--reference", "EMIS 1", "--days", "3")
     made = capture.json("request", "create", *REQUEST, *more)
     services = open_services()
@@ -192,9 +245,9 @@ def test_a_request_prints_a_link_that_opens(capture: Command, open_services: Ope
     assert (details.label, details.reference, details.site, details.side) == ("Mrs Ada Byron", "EMIS 1", "arm", "left")
 
 
-def test_a_follow_up(capture: Command, open_services: Opener, key: str) -> None:
+@pytest.mark.usefixtures("live")
+def test_a_follow_up(capture: Command, open_services: Opener) -> None:
     """With the receipt of an earlier request and no more, the same views of the same place are asked for."""
-    capture("practice", "add", *PRACTICE, "--recipient", key)
     receipt = capture.json("request", "create", *REQUEST)["receipt"]
     again = ("--practice", "A81001", "--dob", "1980-03-31", "--protocol", "follow-up")
     made = capture.json("request", "create", *again, "--follows", receipt.lower())
@@ -206,9 +259,9 @@ def test_a_follow_up(capture: Command, open_services: Opener, key: str) -> None:
     assert "follow-up only" in capture("request", "create", *REQUEST, "--follows", receipt, code=1).stderr
 
 
-def test_a_request_for_a_person_is_one_line(capture: Command, key: str) -> None:
+@pytest.mark.usefixtures("live")
+def test_a_request_for_a_person_is_one_line(capture: Command) -> None:
     """Without --json the link alone is printed, so that it can be piped; seven days is the default."""
-    capture("practice", "add", *PRACTICE, "--recipient", key)
     (line,) = capture("request", "create", *REQUEST).stdout.splitlines()
     assert line.startswith("http://127.0.0.1:8000/r/")
     expires = datetime.fromisoformat(capture.json("request", "create", *REQUEST)["expires_at"])
@@ -233,7 +286,7 @@ def test_a_request_that_cannot_be_made(capture: Command, change: tuple[str, ...]
     assert said in result.stderr
     assert result.stdout == ""
     if code == 4:
-        assert "hint: this practice has no key yet" in result.stderr
+        assert "hint: this practice has no proven keys" in result.stderr
 
 
 def test_the_worker_delivers_once(capture: Command, open_services: Opener) -> None:
@@ -308,9 +361,9 @@ def test_a_demo_beside_a_real_practice(capture: Command, ods: str) -> None:
     assert [row["name"] for row in capture.json("practice", "list")] == ["Elm Surgery"]
 
 
-def test_links_lead_where_the_patients_are(capture: Command, key: str) -> None:
+@pytest.mark.usefixtures("live")
+def test_links_lead_where_the_patients_are(capture: Command) -> None:
     """With the staff pages apart, a link leads to the patients' origin, not to the staff's (SECURITY 14)."""
-    capture("practice", "add", *PRACTICE, "--recipient", key)
     origins = {"CAPTURE_ORIGIN": "https://staff.example", "CAPTURE_PATIENT_ORIGIN": "https://photos.example"}
     made = capture("request", "create", *REQUEST, CAPTURE_SURFACE="staff", **origins)  # type: ignore[arg-type]
     assert made.stdout.startswith("https://photos.example/r/")

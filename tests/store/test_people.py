@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from capture.errors import Conflict, NotFound, Unavailable
 from capture.sealing.keys import Identity
-from capture.store import members, practices, sessions
+from capture.store import members, practices, recipients, sessions
 from capture.store.database import Database
 from capture.store.models import AuditHead, Member, Practice, RecipientRow, SessionRow
 from tests.store.conftest import NOW
@@ -25,7 +25,9 @@ def add_member(db: Session, email: str = "ada@practice.example") -> Member:
 def add_keys(database: Database, practice: Practice) -> None:
     with database.write() as db:
         for kind, recipient, file in (("staff", STAFF, b"age"), ("recovery", RECOVERY, None)):
-            practices.insert_recipient(db, practice.id, kind=kind, recipient=recipient, identity_file=file, now=NOW)
+            row = recipients.insert_recipient(db, practice.id, kind=kind, recipient=recipient, identity_file=file, now=NOW)
+            row.proved_at = row.used_from = NOW
+            recipients.write_mac(db, practice.id)
 
 
 def test_a_practice_starts_with_its_own_chain(database: Database, practice: Practice) -> None:
@@ -47,8 +49,8 @@ def test_photos_are_sealed_to_every_current_recipient(database: Database, practi
     """The staff key and the recovery key are both in use; only the staff one has a file for browsers."""
     add_keys(database, practice)
     with database.read() as db:
-        assert {row.recipient for row in practices.current_recipients(db, practice.id)} == {str(STAFF), str(RECOVERY)}
-        assert [row.recipient for row in practices.list_identities(db, practice.id)] == [str(STAFF)]
+        assert {row.recipient for row in recipients.current_recipients(db, practice.id)} == {str(STAFF), str(RECOVERY)}
+        assert [row.recipient for row in recipients.list_identities(db, practice.id)] == [str(STAFF)]
 
 
 def test_a_retired_key_seals_nothing_and_opens_what_is_old(database: Database, practice: Practice) -> None:
@@ -58,11 +60,13 @@ def test_a_retired_key_seals_nothing_and_opens_what_is_old(database: Database, p
     with database.write() as db:
         old = db.query(RecipientRow).filter_by(kind="staff").one()
         old.retired_at = later
-        practices.write_mac(db, practice.id)
-        practices.insert_recipient(db, practice.id, kind="staff", recipient=OTHER, identity_file=b"new", now=later)
+        recipients.write_mac(db, practice.id)
+        new = recipients.insert_recipient(db, practice.id, kind="staff", recipient=OTHER, identity_file=b"new", now=later)
+        new.used_from = later
+        recipients.write_mac(db, practice.id)
     with database.read() as db:
-        assert {row.recipient for row in practices.current_recipients(db, practice.id)} == {str(OTHER), str(RECOVERY)}
-        assert [row.identity_file for row in practices.list_identities(db, practice.id)] == [b"new", b"age"]
+        assert {row.recipient for row in recipients.current_recipients(db, practice.id)} == {str(OTHER), str(RECOVERY)}
+        assert [row.identity_file for row in recipients.list_identities(db, practice.id)] == [b"new", b"age"]
 
 
 def test_a_practice_without_a_staff_key_takes_no_photo(database: Database, practice: Practice) -> None:
@@ -70,10 +74,10 @@ def test_a_practice_without_a_staff_key_takes_no_photo(database: Database, pract
     for recipient in (None, RECOVERY):
         if recipient:
             with database.write() as db:
-                practices.insert_recipient(db, practice.id, kind="recovery", recipient=recipient, identity_file=None, now=NOW)
+                recipients.insert_recipient(db, practice.id, kind="recovery", recipient=recipient, identity_file=None, now=NOW)
         with pytest.raises(Unavailable) as caught, database.read() as db:
-            practices.current_recipients(db, practice.id)
-        assert "--recipient" in (caught.value.hint or "")
+            recipients.current_recipients(db, practice.id)
+        assert "no proven keys" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
@@ -84,6 +88,9 @@ def test_a_practice_without_a_staff_key_takes_no_photo(database: Database, pract
         "UPDATE recipients SET fingerprint = 'f' WHERE kind = 'recovery'",
         "UPDATE recipients SET identity_file = NULL WHERE kind = 'staff'",
         "UPDATE recipients SET retired_at = created_at WHERE kind = 'recovery'",
+        "UPDATE recipients SET proved_at = NULL WHERE kind = 'recovery'",
+        "UPDATE recipients SET used_from = NULL WHERE kind = 'recovery'",
+        "UPDATE recipients SET proved_at = '2026-11-23 10:00:00' WHERE kind = 'recovery'",
         "UPDATE recipients SET id = 'x' WHERE kind = 'recovery'",
         "UPDATE recipients SET practice_id = (SELECT id FROM practices WHERE ods = 'A1') WHERE kind = 'recovery'",
         "DELETE FROM recipients WHERE kind = 'recovery'",
@@ -103,10 +110,10 @@ def test_a_key_edited_in_the_database_stops_the_practice(database: Database, pra
         db.execute(text(change))
     for victim in (practice.id, other.id) if "practice_id" in change else (practice.id,):
         with pytest.raises(Unavailable) as caught, database.read() as db:
-            practices.current_recipients(db, victim)
+            recipients.current_recipients(db, victim)
         assert "changed outside" in (caught.value.hint or "")
         with pytest.raises(Unavailable), database.write() as db:
-            practices.insert_recipient(db, victim, kind="staff", recipient=OTHER, identity_file=None, now=NOW)
+            recipients.insert_recipient(db, victim, kind="staff", recipient=OTHER, identity_file=None, now=NOW)
 
 
 def test_a_mac_is_good_for_one_practice(database: Database, practice: Practice) -> None:
@@ -120,7 +127,7 @@ def test_a_mac_is_good_for_one_practice(database: Database, practice: Practice) 
         db.execute(text("UPDATE practices SET recipients_mac = :mac WHERE ods = 'A1'"), {"mac": mine})
         db.execute(text("UPDATE recipients SET practice_id = :id"), {"id": other.id})
     with pytest.raises(Unavailable) as caught, database.read() as db:
-        practices.current_recipients(db, other.id)
+        recipients.current_recipients(db, other.id)
     assert "changed outside" in (caught.value.hint or "")
 
 

@@ -8,6 +8,8 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from capture.actions.save_template import TemplateDraft, save_template
+from capture.actions.tokens import issue_token
+from capture.actions.webhooks import add_webhook
 from capture.services import Services
 from capture.store.recipients import list_identities
 from capture.web.patient import NO_SESSION
@@ -31,13 +33,13 @@ from tests.web.html import ORIGIN, Page, Visitor, patient, staff
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
 UPLOADS = {"patient.send_photo"}
-NOT_FOR_MEMBERS = {"callbacks", "patient", "tus", "ops", "static", "sign_in", "joining", "openid"}
+NOT_FOR_MEMBERS = {"api", "callbacks", "patient", "tus", "ops", "static", "sign_in", "joining", "openid"}
 """The blueprints that someone without a staff session may use; every other one is the practice's own."""
 FOR_ALL, FOR_PATIENTS = {"ops", "static"}, {"callbacks", "patient", "tus"}
-NO_FORMS = {"callbacks"}
-"""What programs call with a bearer token instead: test_callbacks.py shows that nothing goes without one."""
+NO_FORMS = {"api", "callbacks"}
+"""What programs call with a bearer token instead: test_api.py and test_callbacks.py show that nothing goes without one."""
 FOR_STAFF = {"openid", "account", "bundles", "downloads", "joining", "members", "practice", "sign_in", "staff"}
-FOR_STAFF |= {"keys", "key_changes", "unlockers"}
+FOR_STAFF |= {"api", "keys", "key_changes", "tokens", "unlockers", "webhooks"}
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,9 @@ def make_house(app: Flask, services: Services, name: str) -> House:
     ids["passkey_id"] = make_passkey(services, member)
     ids["unlocker_id"] = make_unlocker(services, member, identity)
     ids["change_id"] = make_key_change(services, make_member(services, practice))
+    scopes, hook = ["requests:read"], f"https://hooks.example.org/{practice.id}"
+    ids["token_id"] = issue_token(services, practice.id, name="EMIS", scopes=scopes, days=7, actor=member.id)[0].id
+    ids["webhook_id"] = add_webhook(services, practice.id, hook, actor="operator")[0].id
     ids["member_id"] = make_member(services, practice, role="reader").id
     ids["invitation_id"] = make_invitation(services, practice, member)[0]
     return House(practice, asked, staff(app, session_of(services, member), asked), ids)

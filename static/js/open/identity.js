@@ -1,5 +1,5 @@
 // @ts-check
-import { armor, Decrypter, identityToRecipient } from "age-encryption";
+import { armor, Decrypter, identityToRecipient, webauthn } from "age-encryption";
 import { Fault } from "./fault.js";
 import { ascii, hex, sha256 } from "./octets.js";
 
@@ -22,18 +22,48 @@ const DAMAGED = "Your practice’s key file is damaged. Tell the manager who loo
  * @returns {Promise<Identity | null>}
  */
 export async function openIdentity(file, passphrase) {
+  const text = await identityText(file, passphrase);
+  return text === null ? null : readIdentity(text);
+}
+
+/**
+ * The same, as the text that it holds.
+ *
+ * @param {Uint8Array} file
+ * @param {string} passphrase
+ * @returns {Promise<string | null>}
+ */
+export async function identityText(file, passphrase) {
   const decrypter = new Decrypter();
   for (const one of new Set([passphrase, passphrase.trim()])) decrypter.addPassphrase(one);
-  let text;
   try {
-    const isArmored = ascii(file.subarray(0, 10)) === "-----BEGIN";
-    text = await decrypter.decrypt(isArmored ? armor.decode(ascii(file)) : file, "text");
+    return await decrypter.decrypt(unarmored(file), "text");
   } catch (error) {
     if (error instanceof Error && error.message.includes("no identity matched")) return null;
     throw new Fault("identity", DAMAGED);
   }
-  return readIdentity(text);
 }
+
+/**
+ * Open a file that was wrapped to a passkey; the device asks who is there. Null where that was cancelled, or the device has no
+ * such passkey. Runs in the page: a worker cannot ask a device.
+ *
+ * @param {Uint8Array} file
+ * @param {string} credential `AGE-PLUGIN-FIDO2PRF-1…`, as it was kept beside the file
+ * @returns {Promise<string | null>} the text of an identity file, for `readIdentity`
+ */
+export async function openWithPasskey(file, credential) {
+  const decrypter = new Decrypter();
+  try {
+    decrypter.addIdentity(new webauthn.WebAuthnIdentity({ identity: credential }));
+    return await decrypter.decrypt(unarmored(file), "text");
+  } catch {
+    return null;
+  }
+}
+
+/** @param {Uint8Array} file */
+const unarmored = (file) => (ascii(file.subarray(0, 10)) === "-----BEGIN" ? armor.decode(ascii(file)) : file);
 
 /**
  * @param {string} text of an identity file

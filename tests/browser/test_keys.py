@@ -1,0 +1,92 @@
+"""Keys in a real browser: a practice sets its own up, changes them by two people, and unlocks photos with a passkey."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Demo, visit
+from tests.browser.steps import DESK, Photographer
+from tests.browser.test_passkeys import give_password, serving, with_authenticator
+
+PASSPHRASE = "gravel tulip wagon ninety biscuit oboe"
+MISSING = re.compile("status of 503")  # the page that says that keys are missing
+
+
+@pytest.fixture(scope="module")
+def named(demo: Demo) -> Iterator[Demo]:
+    with serving(demo) as running:
+        yield running
+
+
+def add_member(demo: Demo, ods: str, name: str, tmp_path: Path, role: str = "manager") -> dict[str, str]:
+    """A member of that practice, with what signs in."""
+    secret = tmp_path / "password"
+    secret.write_text("correct horse battery")
+    email = f"{name.split()[0].lower()}@{ods.lower()}.example"
+    words = ["member", "add", "--practice", ods, "--email", email, "--name", name, "--role", role]
+    made = demo.capture(*words, "--password-file", str(secret))
+    return {**made, "email": email, "password": "correct horse battery"}
+
+
+def choose_passphrase(page: Page, passphrase: str = PASSPHRASE) -> None:
+    """Make a key and lock it: a weak passphrase is refused before a strong one is taken."""
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_role("heading", name="Choose a passphrase")).to_be_focused()
+    page.locator("#passphrase").fill("password1234")
+    page.get_by_role("button", name="Lock the key").click()
+    expect(page.get_by_role("alert").filter(has_text="harder to guess")).to_be_visible()
+    page.locator("#passphrase").fill(passphrase)
+    expect(page.get_by_text("Very hard to guess.")).to_be_visible()
+    page.get_by_role("button", name="Lock the key").click()
+
+
+def test_a_practice_sets_up_its_keys(browser: Browser, named: Demo, tmp_path: Path) -> None:
+    """SECURITY 34: five steps from no key to asking: made, locked, printed, both tried, live. No private key leaves the page."""
+    look, ods = Photographer(browser, "keys"), "K81001"
+    named.capture("practice", "add", "--ods", ods, "--name", "Birch Surgery", "--phone", "0191 498 0456")
+    manager = add_member(named, ods, "Sam Manager", tmp_path)
+    with visit(browser, ignored=MISSING, **DESK) as page:
+        sent: list[str] = []
+        page.on("request", lambda request: sent.append(f"{request.url} {request.post_data or ''}"))
+        give_password(page, named, manager)
+        page.get_by_role("link", name="Ask for photos").click()
+        expect(page.get_by_role("heading", name="cannot ask for photos yet")).to_be_visible()
+        look.look(page, "missing")
+        page.get_by_role("link", name="Set up the keys").last.click()
+        expect(page.get_by_role("button", name="Make the key")).to_be_visible()
+        look.look(page, "make")
+        choose_passphrase(page)
+        page.get_by_role("button", name="Make the recovery sheet").click()
+        expect(page.get_by_role("heading", name="Recovery sheet")).to_be_focused()
+        groups = page.locator("[data-groups] > li").all_inner_texts()
+        look.look(page, "sheet")
+        page.emulate_media(media="print")
+        look.look(page, "sheet-printed")
+        page.emulate_media(media="screen")
+        page.get_by_label("The sheet is printed").check()
+        page.get_by_role("button", name="Go on").click()
+        expect(page.get_by_role("button", name="Try the sheet")).to_be_visible()
+        look.look(page, "try")
+        page.locator("#passphrase").fill(PASSPHRASE)
+        page.get_by_role("button", name="Try the key").click()
+        expect(page.get_by_text("Tried. It works.")).to_have_count(1)
+        page.locator("#sheet").fill(" ".join(groups[:-1]).lower())
+        page.get_by_role("button", name="Try the sheet").click()
+        expect(page.get_by_role("alert").filter(has_text="2 letters are missing")).to_be_visible()
+        page.locator("#sheet").fill(" ".join(groups).lower())
+        page.get_by_role("button", name="Try the sheet").click()
+        expect(page.get_by_role("button", name="Start asking for photos")).to_be_visible()
+        look.look(page, "start")
+        page.get_by_role("button", name="Start asking for photos").click()
+        expect(page.get_by_role("heading", name="Keys", exact=True)).to_be_visible()
+        look.look(page, "live")
+        page.get_by_role("link", name="Ask for photos").click()
+        expect(page.locator("#label")).to_be_visible()
+    told = " ".join(sent)
+    assert "AGE-SECRET" not in told.upper()
+    assert "".join(groups) not in told
+    assert PASSPHRASE not in told
+
