@@ -6,8 +6,12 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from capture.domain.requests import State
 from capture.errors import NotFound
-from capture.store.models import Bundle, Delivery, Photo
+from capture.store.models import Bundle, Delivery, Photo, Request
+
+UNREAD = (State.SUBMITTED, State.DELIVERED)
+"""The states of a request whose photos nobody has opened."""
 
 
 def insert_photo(db: Session, photo: Photo, facts: dict[str, Any]) -> None:
@@ -64,3 +68,10 @@ def find_bundle(db: Session, practice_id: str, bundle_id: str) -> Bundle:
 def bundle_of_request(db: Session, request_id: str) -> Bundle | None:
     """The bundle that a request became, if it was sent."""
     return db.scalars(select(Bundle).where(Bundle.request_id == request_id)).first()
+
+
+def list_unread(db: Session, practice_id: str) -> list[Bundle]:
+    """A practice's bundles that nobody has opened, first the one that has waited longest."""
+    query = select(Bundle).join(Request, Request.id == Bundle.request_id)
+    query = query.where(Bundle.practice_id == practice_id, Request.state.in_(UNREAD))
+    return list(db.scalars(query.order_by(Request.submitted_at, Bundle.id)))

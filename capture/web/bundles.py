@@ -1,5 +1,7 @@
 """What a patient sent, for the practice: the page that opens it, its sealed parts, and what staff say they did with it."""
 
+from typing import Any
+
 from flask import Blueprint, Response, g, redirect, render_template, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
@@ -9,10 +11,11 @@ from capture.actions.deliver import bundle_files
 from capture.domain import policies, presets
 from capture.domain.protocols import describe_site
 from capture.errors import NotFound
-from capture.inbox.base import BundleFile
-from capture.sealing.contents import REQUEST_PART
-from capture.store import audit, photos, practices, requests
-from capture.store.models import Bundle
+from capture.sealing.contents import MANIFEST, REQUEST_PART, Manifest
+from capture.sealing.records import from_json
+from capture.store import audit, photos, recipients, requests
+from capture.store.models import Bundle, Request
+from capture.store.unlockers import list_unlockers
 from capture.web import services
 from capture.web.sign_in import load_member
 
@@ -29,28 +32,45 @@ def show_bundle(bundle_id: str) -> str:
         _note(db, "bundle viewed", bundle.request_id)
         request = requests.find_request(db, g.practice.id, bundle.request_id)
         details = requests.details_of(db, request)
-        files = bundle_files(services(), db, bundle).files
-        identities = [
-            {"fingerprint": key.fingerprint, "url": url_for(".identity", recipient_id=key.id)}
-            for key in practices.list_identities(db, g.practice.id)
-        ]
+        order = _order(db, bundle, request.receipt)
+        case = _case(db, request)
+        waiting = [other.id for other in photos.list_unread(db, g.practice.id) if other.id != bundle.id]
     site = services().catalogue.site(details.site)
     return render_template(
         "staff/bundle.jinja",
-        order=_order(bundle, request.receipt, files, identities),
+        order=order,
+        case=case,
+        waiting=waiting,
         state=request.state,
         label=details.label or details.reference or "a patient",
         site_text=describe_site(site, details.side),
         sensitive=site.intimate,
-        count=len(files) - 3,
+        count=len(order["parts"]) - 1,
         submitted_at=request.submitted_at,
         presets=presets.for_script(services().presets, g.practice.preset),
         zip_url=url_for("downloads.one", bundle_id=bundle.id),
     )
 
 
-def _order(bundle: Bundle, receipt: str, files: tuple[BundleFile, ...], identities: list[dict[str, str]]) -> dict[str, object]:
+def _case(db: Session, request: Request) -> list[dict[str, object]]:
+    """The other bundles about the same skin, oldest first."""
+    rows = [(row, photos.bundle_of_request(db, row.id)) for row in requests.list_case(db, request) if row.id != request.id]
+    return [
+        {
+            "url": url_for(".show_bundle", bundle_id=bundle.id),
+            "receipt": row.receipt,
+            "submitted_at": row.submitted_at,
+            "count": len(photos.current_photos(db, row.id)),
+            "later": bundle.created_at > request.submitted_at,
+        }
+        for row, bundle in rows
+        if bundle and request.submitted_at
+    ]
+
+
+def _order(db: Session, bundle: Bundle, receipt: str) -> dict[str, Any]:
     """What the page's script is asked to open (static/js/open/bundle.js)."""
+    files = bundle_files(services(), db, bundle).files
     parts = [{"name": file.name, "size": file.size, "url": url_for(".part", bundle_id=bundle.id, name=file.name)} for file in files]
     manifest, signature, *sealed = parts
     return {
@@ -61,8 +81,32 @@ def _order(bundle: Bundle, receipt: str, files: tuple[BundleFile, ...], identiti
         "manifestUrl": manifest["url"],
         "signatureUrl": signature["url"],
         "parts": sealed,
-        "identities": identities,
+        "identities": _identities(db, bundle),
     }
+
+
+def _identities(db: Session, bundle: Bundle) -> list[dict[str, object]]:
+    """The identity files that open this bundle; all of the practice's where none does, so that the page can say why.
+
+    A newer file comes with the key that it was made in place of, so it opens what is older too (static/js/keys/making.js).
+    """
+    manifest = from_json(Manifest, bundle.manifest, MANIFEST)
+    keys = recipients.list_identities(db, g.practice.id)
+    fitting = [key for key in keys if key.fingerprint in manifest.recipients] or keys
+    files = [(key, file) for key in fitting for file in (key, *keys[: keys.index(key)]) if file is key or not file.retired_at]
+    passkeys = list_unlockers(db, g.practice.id, g.member.id)
+    return [
+        {
+            "fingerprint": key.fingerprint,
+            "url": url_for(".identity", recipient_id=file.id),
+            "passkeys": [
+                {"credential": one.credential, "url": url_for("unlockers.unlocker_file", unlocker_id=one.id)}
+                for one in passkeys
+                if one.recipient_id == file.id
+            ],
+        }
+        for key, file in files
+    ]
 
 
 @blueprint.get("/bundles/<id:bundle_id>/parts/<path:name>")
@@ -105,7 +149,7 @@ def identity(recipient_id: str) -> Response:
     """One of the practice's identity files, under its passphrase."""
     policies.check_may_open(g.role)
     with services().database.write() as db:
-        for key in practices.list_identities(db, g.practice.id):
+        for key in recipients.list_identities(db, g.practice.id):
             if key.id == recipient_id and key.identity_file is not None:
                 _note(db, "key file fetched", key.id)
                 return Response(key.identity_file, mimetype="application/octet-stream")

@@ -8,18 +8,16 @@ from flask import Blueprint, Response, g, request
 
 from capture.actions.deliver import bundle_files
 from capture.domain import policies
-from capture.domain.requests import State
 from capture.errors import Conflict, NotFound
 from capture.inbox.base import BundleFiles, check_whole
 from capture.sealing.archive import MOST, Entry, archive_size, stream_archive
 from capture.sealing.bundle import SealedBundle, zip_entries
-from capture.store import audit, photos, requests
+from capture.store import audit, photos
 from capture.store.models import Bundle
 from capture.web import services
 from capture.web.sign_in import load_member
 
 MOST_BUNDLES = 100
-WAITING = (State.SUBMITTED, State.DELIVERED)
 blueprint = Blueprint("downloads", __name__, url_prefix="/staff")
 blueprint.before_request(load_member)
 
@@ -31,14 +29,19 @@ def one(bundle_id: str) -> Response:
     ((bundle, files),) = _found([bundle_id])
     check_whole(files)  # a part that is damaged is a page that names it, not an archive torn off
     _note([bundle])
-    return _send(_entries(bundle, files), f"capture-{files.receipt}.zip", bundle.signature)
+    return send_archive(entries_of(bundle, files), f"capture-{files.receipt}.zip", bundle.signature)
 
 
 @blueprint.get("/bundles.zip")
 def several() -> Response:
     """The bundles named by `bundle`, each a ZIP of its own in one archive; without a name all that nobody has opened."""
     policies.check_may_open(g.role)
-    wanted = list(dict.fromkeys(request.args.getlist("bundle"))) or _waiting()
+    wanted = list(dict.fromkeys(request.args.getlist("bundle")))
+    if not wanted and "chosen" in request.args:
+        raise Conflict("Tick the photos that you want to download first.")
+    if not wanted:
+        with services().database.read() as db:
+            wanted = [bundle.id for bundle in photos.list_unread(db, g.practice.id)]
     if not wanted:
         raise Conflict("There are no photos that nobody has opened.")
     if len(wanted) > MOST_BUNDLES:
@@ -50,14 +53,7 @@ def several() -> Response:
     if archive_size(entries) > MOST:
         raise Conflict("These are too large for one download. Choose fewer.")
     _note([bundle for bundle, _ in found])
-    return _send(entries, "capture-bundles.zip", b"".join(bundle.signature for bundle, _ in found))
-
-
-def _waiting() -> list[str]:
-    """The practice's bundles that nobody has opened, the newest first."""
-    with services().database.read() as db:
-        rows = [photos.bundle_of_request(db, row.id) for row in requests.list_requests(db, g.practice.id, WAITING)]
-        return [bundle.id for bundle in rows if bundle]
+    return send_archive(entries, "capture-bundles.zip", b"".join(bundle.signature for bundle, _ in found))
 
 
 def _found(bundle_ids: Sequence[str]) -> list[tuple[Bundle, BundleFiles]]:
@@ -69,18 +65,19 @@ def _found(bundle_ids: Sequence[str]) -> list[tuple[Bundle, BundleFiles]]:
         return [(bundle, bundle_files(services(), db, bundle)) for bundle in bundles]
 
 
-def _entries(bundle: Bundle, files: BundleFiles) -> list[Entry]:
+def entries_of(bundle: Bundle, files: BundleFiles) -> list[Entry]:
+    """What the ZIP of a bundle holds."""
     sealed = SealedBundle(bundle.manifest, bundle.signature, bundle.request_part)
     return zip_entries(sealed, [file.read for file in files.files[3:]])
 
 
 def _as_entry(bundle: Bundle, files: BundleFiles) -> Entry:
     """A bundle as one file of a larger archive."""
-    entries = _entries(bundle, files)
+    entries = entries_of(bundle, files)
     return Entry(f"capture-{files.receipt}.zip", archive_size(entries), bundle.created_at, partial(stream_archive, entries))
 
 
-def _send(entries: list[Entry], name: str, state: bytes) -> Response:
+def send_archive(entries: list[Entry], name: str, state: bytes) -> Response:
     """The archive, or the part of it that was asked for (RFC 9110, 14.2); `state` is other bytes for other contents."""
     size = archive_size(entries)
     response = Response(stream_archive(entries), mimetype="application/zip")

@@ -1,5 +1,6 @@
 """Bundles of photos of the test's own, waiting in the inbox of the demo's practice."""
 
+import hashlib
 import io
 import os
 import secrets
@@ -20,9 +21,11 @@ from capture.actions.submit import submit
 from capture.app import make_services
 from capture.demo import ODS
 from capture.domain.protocols import View
+from capture.photos import Cleaner, CleanPhoto, Preset
 from capture.photos.sample import sample_photo
 from capture.services import Services
 from capture.settings import load_settings
+from capture.store.models import Bundle, Request
 from capture.store.photos import bundle_of_request
 from capture.store.practices import find_practice
 from tests.browser.conftest import Demo
@@ -46,21 +49,52 @@ def drawn(view: str = "close-up") -> bytes:
 def service_with(demo: Demo, count: int) -> Iterator[Services]:
     """The demo's service, where a lesion is as many views as the test has photos."""
     services = make_services(load_settings({"CAPTURE_VAR": str(demo.var), "CAPTURE_ORIGIN": demo.origin}))
+    cleaner = CleansOnce(services.cleaner)
     lesion = services.catalogue.protocol("lesion")
     views = lesion.views + tuple(replace(lesion.views[0], id=f"place-{number}") for number in range(4, count + 1))
     catalogue = replace(
         services.catalogue, protocols={**services.catalogue.protocols, "lesion": replace(lesion, views=views[:count])}
     )
-    yield replace(services, catalogue=catalogue, settings=replace(services.settings, max_photo_bytes=31_000_000))
+    settings = replace(services.settings, max_photo_bytes=31_000_000)
+    yield replace(services, catalogue=catalogue, settings=settings, cleaner=cleaner)
     services.close()
 
 
-def send_bundle(demo: Demo, photos: list[bytes], *, site: str = "back-of-forearm", note: str = "It itches at night.") -> str:
-    """These photos as a patient's, sealed and delivered: the id of their bundle."""
+class CleansOnce(Cleaner):
+    """Cleans with another cleaner, and the same photo only once."""
+
+    def __init__(self, cleaner: Cleaner) -> None:
+        self._cleaner = cleaner
+        self._clean: dict[bytes, CleanPhoto] = {}
+
+    def clean(
+        self, untrusted_bytes: bytes | bytearray | memoryview, preset: Preset | None = None, *, preview: bool = False
+    ) -> CleanPhoto:
+        key = hashlib.sha256(untrusted_bytes).digest()
+        if key not in self._clean:
+            self._clean[key] = self._cleaner.clean(untrusted_bytes, preset, preview=preview)
+        return self._clean[key]
+
+    def close(self) -> None:
+        self._cleaner.close()
+
+
+def send_bundle(
+    demo: Demo,
+    photos: list[bytes],
+    *,
+    site: str = "back-of-forearm",
+    note: str = "It itches at night.",
+    label: str = "J. Doe",
+    follows: str = "",
+) -> str:
+    """These photos as a patient's, sealed and delivered, about the skin of the bundle `follows`: the id of their bundle."""
     with service_with(demo, len(photos)) as services:
         with services.database.read() as db:
             practice = find_practice(db, ODS)
-        draft = Draft("J. Doe", BORN, "AG-0042", site, "left", "lesion", 7, secrets.token_hex(16))
+            before = db.get_one(Request, db.get_one(Bundle, follows).request_id).receipt if follows else ""
+        protocol = "follow-up" if follows else "lesion"
+        draft = Draft(label, BORN, "AG-0042", site, "left", protocol, 7, secrets.token_hex(16), follows=before)
         issued = issue_link(services, practice.id, draft, actor="operator", asked_by="Dr Sam Okafor")
         assert confirm(services, issued.link.rpartition("/")[2], BORN)
         agree(services, issued.request_id, "me")

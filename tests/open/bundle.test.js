@@ -4,6 +4,7 @@ import { before, describe, test } from "node:test";
 import { ed25519 } from "@noble/curves/ed25519.js";
 import { openBundle } from "../../static/js/open/bundle.js";
 import { Fault } from "../../static/js/open/fault.js";
+import { Keyring } from "../../static/js/open/keyring.js";
 import { called } from "../../static/js/open/manifest.js";
 import { fileName } from "../../static/js/open/names.js";
 import { json, makeBundle, makeKeys, PASSPHRASE, requestOf, sealIdentity, somePhotos } from "./builder.js";
@@ -15,14 +16,18 @@ before(async () => {
 });
 
 /** Open what is served, noting each address that is asked for. */
-function open({ order, served }, { passphrase = PASSPHRASE, progress = () => {} } = {}) {
+async function open(
+  { order, served },
+  { secret = { passphrase: PASSPHRASE }, keyring = new Keyring(), progress = () => {} } = {},
+) {
   const asked = [];
   const fetchBytes = async (url, name) => {
     asked.push(url);
     if (!served.has(url)) throw new Fault("missing", `${name} is missing from the server.`, name);
     return new Uint8Array(served.get(url));
   };
-  return openBundle(order, passphrase, fetchBytes, progress).then((opened) => ({ ...opened, asked }));
+  const identity = await keyring.find(order, secret, fetchBytes);
+  return { ...(await openBundle(order, identity, fetchBytes, progress)), asked };
 }
 
 /** Sign the manifest anew after a change, as only the server could. */
@@ -73,11 +78,10 @@ describe("a bundle that is as it was sent", () => {
     assert.deepEqual(asked.toSorted(), [...bundle.served.keys()].toSorted());
   });
 
-  test("progress is told in words from the key to the last photo", async () => {
+  test("progress is told in words from the signature to the last photo", async () => {
     const told = [];
     await open(await makeBundle(keys), { progress: (...step) => told.push(step) });
     assert.deepEqual(told, [
-      ["Opening your practice’s key"],
       ["Checking the signature"],
       ["Opening the request"],
       ["Opening photo 1 of 3", 0, 3],
@@ -87,7 +91,10 @@ describe("a bundle that is as it was sent", () => {
   });
 
   test("spaces that pasting leaves around the passphrase do not matter", async () => {
-    assert.equal((await open(await makeBundle(keys), { passphrase: ` ${PASSPHRASE}\n` })).photos.length, 3);
+    assert.equal(
+      (await open(await makeBundle(keys), { secret: { passphrase: ` ${PASSPHRASE}\n` } })).photos.length,
+      3,
+    );
   });
 
   test("a practice with several key files is opened by the one whose passphrase was typed", async () => {
@@ -98,9 +105,41 @@ describe("a bundle that is as it was sent", () => {
   });
 });
 
+describe("a key is unlocked once", () => {
+  test("the next bundle opens without the passphrase, and without the key file", async () => {
+    const keyring = new Keyring();
+    await open(await makeBundle(keys), { keyring });
+    const next = await open(await makeBundle(keys), { keyring, secret: null });
+    assert.equal(next.photos.length, 3);
+    assert.ok(!next.asked.includes("/identity.age"));
+  });
+
+  test("a keyring of its own knows nothing of what another one opened", async () => {
+    await open(await makeBundle(keys));
+    await fails(await makeBundle(keys), "another-key", { secret: null });
+  });
+
+  test("a bundle sealed to another key of the practice asks for that one, and then both are open", async () => {
+    const keyring = new Keyring();
+    await open(await makeBundle(keys), { keyring });
+    const old = await makeBundle({ ...other, secretKey: keys.secretKey, signer: keys.signer });
+    await fails(old, "another-key", { keyring, secret: null });
+    assert.equal((await open(old, { keyring })).checked.key, other.fingerprint);
+    for (const bundle of [old, await makeBundle(keys)])
+      assert.equal((await open(bundle, { keyring, secret: null })).photos.length, 3);
+  });
+
+  test("what a passkey has opened is a key like any other", async () => {
+    const bundle = await makeBundle(keys);
+    const identity = `# signer: ${keys.signer}\n${keys.identity}\n`;
+    assert.equal((await open(bundle, { secret: { identity } })).photos.length, 3);
+    await fails(bundle, "identity", { secret: { identity: `# signer: ${keys.signer}\nnot a key\n` } });
+  });
+});
+
 describe("nothing is shown at all", () => {
   test("with a wrong passphrase", async () =>
-    fails(await makeBundle(keys), "passphrase", { passphrase: "wrong" }));
+    fails(await makeBundle(keys), "passphrase", { secret: { passphrase: "wrong" } }));
 
   test("with a damaged key file", async () => {
     const bundle = await makeBundle(keys);

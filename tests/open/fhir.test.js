@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { openBundle } from "../../static/js/open/bundle.js";
 import { writeFhir } from "../../static/js/open/fhir.js";
+import { Keyring } from "../../static/js/open/keyring.js";
 import { fileName } from "../../static/js/open/names.js";
 import { requestOf, somePhotos } from "./builder.js";
 
@@ -44,12 +45,9 @@ test("page and server make the same FHIR file of the same sealed bundle, to the 
 }, async () => {
   const read = (name) => new Uint8Array(readFileSync(join(folder, name)));
   const { order, passphrase } = JSON.parse(new TextDecoder().decode(read("expected.json")));
-  const opened = await openBundle(
-    order,
-    passphrase,
-    async (url) => read(url),
-    () => {},
-  );
+  const fetchBytes = async (url) => read(url);
+  const identity = await new Keyring().find(order, { passphrase }, fetchBytes);
+  const opened = await openBundle(order, identity, fetchBytes, () => {});
   const file = await writeFhir(opened.request, albumOf(opened.request, opened.photos));
   const expected = read("fhir.json");
   assert.equal(file.type, "application/fhir+json");

@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { openBundle } from "../../static/js/open/bundle.js";
+import { Keyring } from "../../static/js/open/keyring.js";
 import { fileName } from "../../static/js/open/names.js";
 
 const folder = process.env.CAPTURE_BUNDLE;
@@ -11,10 +12,11 @@ const folder = process.env.CAPTURE_BUNDLE;
 test("what the server sealed, the page opens: bytes, names and fingerprints", { skip: !folder }, async () => {
   const read = (name) => new Uint8Array(readFileSync(join(folder, name)));
   const expected = JSON.parse(new TextDecoder().decode(read("expected.json")));
+  const fetchBytes = async (url) => read(url);
   const opened = await openBundle(
     expected.order,
-    expected.passphrase,
-    async (url) => read(url),
+    await new Keyring().find(expected.order, { passphrase: expected.passphrase }, fetchBytes),
+    fetchBytes,
     () => {},
   );
   assert.deepEqual(opened.faults, []);

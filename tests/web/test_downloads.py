@@ -68,7 +68,7 @@ def test_all_that_wait(services: Services, desk: Visitor, practice: APractice) -
     first, second = (bundle_of(services, each).id for each in asked[:2])
     some = desk.get(f"/staff/bundles.zip?bundle={first}&bundle={second}&bundle={first}")
     assert sorted(names(some.data)) == sorted(f"capture-{each.receipt}.zip" for each in asked[:2])
-    assert "Encrypted bundle downloaded by" in desk.get(f"/staff/requests/{asked[1].id}").text
+    assert "Encrypted photos downloaded by" in desk.get(f"/staff/requests/{asked[1].id}").text
 
 
 def test_nothing_to_download(services: Services, desk: Visitor, path: str) -> None:

@@ -1,7 +1,6 @@
 // @ts-check
 import { Decrypter } from "age-encryption";
 import { Fault } from "./fault.js";
-import { openIdentity } from "./identity.js";
 import { called, compareWithOrder, MAX_JSON, REQUEST_PART, readManifest } from "./manifest.js";
 import { hex, sha256 } from "./octets.js";
 import { checkPhoto, readRequest } from "./request.js";
@@ -20,7 +19,8 @@ import { checkPhoto, readRequest } from "./request.js";
  * @property {string} manifestUrl
  * @property {string} signatureUrl
  * @property {{name: string, url: string}[]} parts
- * @property {{fingerprint: string, url: string}[]} identities
+ * @property {{fingerprint: string, url: string, passkeys?: {credential: string, url: string}[]}[]} identities those that these
+ *   photos are sealed to; all of the practice's where none is
  *
  * @typedef {object} Opened
  * @property {import("./request.js").Request} request
@@ -33,19 +33,16 @@ import { checkPhoto, readRequest } from "./request.js";
  */
 
 /**
- * Open a bundle: identity, signature, request, then each photo. A Fault thrown means that nothing may be shown; a photo that is
+ * Open a bundle: signature, request, then each photo. A Fault thrown means that nothing may be shown; a photo that is
  * not as it was sent is left out and named in `faults`.
  *
  * @param {Order} order
- * @param {string} passphrase
+ * @param {Identity} identity the practice's, as Keyring.find gives it
  * @param {FetchBytes} fetchBytes
  * @param {Progress} progress
  * @returns {Promise<Opened>}
  */
-export async function openBundle(order, passphrase, fetchBytes, progress) {
-  progress("Opening your practice’s key");
-  const identity = await unlock(order, passphrase, fetchBytes);
-
+export async function openBundle(order, identity, fetchBytes, progress) {
   progress("Checking the signature");
   const [bytes, signature] = await Promise.all([
     fetchBytes(order.manifestUrl, "bundle.json", MAX_JSON),
@@ -78,27 +75,6 @@ export async function openBundle(order, passphrase, fetchBytes, progress) {
     }
   }
   return { request, photos, faults, checked: { signer: identity.signer, key, parts: manifest.parts } };
-}
-
-/**
- * The first identity that this passphrase opens: each try takes a second or two.
- *
- * @param {Order} order
- * @param {string} passphrase
- * @param {FetchBytes} fetchBytes
- */
-async function unlock(order, passphrase, fetchBytes) {
-  if (order.identities.length === 0) {
-    throw new Fault(
-      "identity",
-      "Your practice has no key on this server. Use the capture open command with your key file.",
-    );
-  }
-  for (const { url } of order.identities) {
-    const identity = await openIdentity(await fetchBytes(url, "The key file", MAX_JSON), passphrase);
-    if (identity) return identity;
-  }
-  throw new Fault("passphrase", "The passphrase is not right. Check for capital letters and missing words.");
 }
 
 /**

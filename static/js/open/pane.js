@@ -23,14 +23,17 @@ export class Pane {
     new ResizeObserver(() => this.lay()).observe(this.frame);
   }
 
-  /** @param {Shown} shown */
-  put(shown) {
+  /**
+   * @param {Shown} shown
+   * @param {string} day that goes before its title, where there is more than one
+   */
+  put(shown, day) {
     this.shown = shown;
     this.turns = 0;
     this.zoom = null;
     Object.assign(this.image, { src: shown.url, alt: shown.entry.title });
-    find("[data-field=title]", this.root).textContent =
-      `${shown.number} of ${shown.total}: ${shown.entry.title}`;
+    const title = `${shown.number} of ${shown.total}: ${shown.entry.title}`;
+    find("[data-field=title]", this.root).textContent = day ? `${day}, ${title}` : title;
     find("[data-field=facts]", this.root).textContent = [about(shown.entry), told(shown.entry)]
       .join(" ")
       .trim();

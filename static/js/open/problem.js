@@ -3,8 +3,15 @@ import { find } from "./view.js";
 
 /** @typedef {import("./fault.js").FaultReport} FaultReport */
 
-const TITLE = document.title;
-const HARMLESS = new Set(["passphrase", "connection", "signed-out", "server", "version", "page"]);
+const HARMLESS = new Set([
+  "passphrase",
+  "another-key",
+  "connection",
+  "signed-out",
+  "server",
+  "version",
+  "page",
+]);
 
 /**
  * Name what is wrong in an error summary, and at the passphrase where it is about that. An empty list takes both away.
@@ -12,8 +19,8 @@ const HARMLESS = new Set(["passphrase", "connection", "signed-out", "server", "v
  * @param {FaultReport[]} faults
  */
 export function showFaults(faults) {
-  document.title = faults.length > 0 ? `Error: ${TITLE}` : TITLE;
-  const wrong = faults.find((fault) => fault.code === "passphrase");
+  document.title = `${faults.length > 0 ? "Error: " : ""}${document.title.replace(/^Error: /, "")}`;
+  const wrong = faults.find(({ code }) => code === "passphrase" || code === "another-key");
   showAtPassphrase(wrong?.sentence);
   const place = find("#open-problem");
   place.replaceChildren();
@@ -38,7 +45,13 @@ export function showFaults(faults) {
 /** @param {FaultReport} fault */
 function line({ code, sentence }) {
   const item = make("li", "");
-  const target = { passphrase: "#passphrase", "signed-out": find("#open").dataset.signIn }[code];
+  /** @type {Record<string, string | undefined>} */
+  const targets = {
+    passphrase: "#passphrase",
+    "another-key": "#passphrase",
+    "signed-out": find("#open").dataset.signIn,
+  };
+  const target = targets[code];
   if (target) {
     const link = document.createElement("a");
     link.href = target;

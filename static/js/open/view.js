@@ -32,37 +32,47 @@ export function find(selector, root = document) {
 }
 
 /**
+ * @typedef {{veiled: boolean, look: (shown: Shown) => void}} How `look` is called to see a photo larger
+ *
+ * @param {Answer} answer
+ * @param {How} how
+ * @returns {Shown[]} its photos, each with its card
+ */
+export const albumOf = ({ photos, request }, how) => photos.map((photo) => shownOf(photo, request, how));
+
+/**
  * Show what was opened. Everything is set as text, never as HTML.
  *
  * @param {Answer} answer
+ * @param {Shown[]} album
  * @param {HTMLElement} section to fill
- * @param {{veiled: boolean, look: (shown: Shown) => void}} how `look` is called to see a photo larger
- * @returns {{album: Shown[], forget: () => void}} `forget` frees every picture
+ * @returns {() => void} frees every picture
  */
-export function show(answer, section, { veiled, look }) {
+export function show(answer, album, section) {
   const page = find("#opened-template").content.cloneNode(true);
-  if (answer.faults.length > 0) find("[data-part=intact]", page).remove();
+  if (answer.faults.length > 0) {
+    find("[data-part=intact]", page).remove();
+    find("[data-part=verdict]", page).classList.add("app-intact--spoilt");
+  }
   fillList(find("[data-list=checked]", page), checkedRows(answer));
   find("[data-list=parts]", page).append(...answer.checked.parts.map((part) => partLine(part, answer)));
   fillList(find("[data-list=request]", page), requestRows(answer));
   fillList(find("[data-list=consent]", page), consentRows(answer));
-  const album = answer.photos.map((photo) => addPhoto(photo, answer.request, { veiled, look }));
   find("[data-list=photos]", page).append(...album.map(({ card }) => card));
   section.replaceChildren(page);
-  const forget = () => {
+  return () => {
     section.replaceChildren();
     for (const { url } of album) URL.revokeObjectURL(url);
   };
-  return { album, forget };
 }
 
 /**
  * @param {{entry: import("./request.js").PhotoEntry, blob: Blob}} photo
  * @param {import("./request.js").Request} request
- * @param {{veiled: boolean, look: (shown: Shown) => void}} how
+ * @param {How} how
  * @returns {Shown}
  */
-function addPhoto({ entry, blob }, request, { veiled, look }) {
+function shownOf({ entry, blob }, request, { veiled, look }) {
   const total = request.photos.length;
   const number = request.photos.findIndex((photo) => photo.part === entry.part) + 1;
   const card = find("#photo-template").content.cloneNode(true).firstElementChild;

@@ -7,10 +7,15 @@ import { find } from "./view.js";
 const STEP = 1.5;
 
 /**
- * The dialog that shows a photo large, or two side by side.
+ * Photos of another day to lay beside.
+ * @typedef {{album: Shown[], day: string}} Other
+ *
+ * @typedef {{look: (album: Shown[], shown: Shown, other?: Other) => void, close: () => void}} Viewer
+ *
+ * The dialog that shows a photo large, or two side by side: of one album, or of one and another day's, then the same view of each.
  *
  * @param {HTMLDialogElement} dialog
- * @returns {{look: (album: Shown[], shown: Shown) => void, close: () => void}}
+ * @returns {Viewer}
  */
 export function makeViewer(dialog) {
   const panes = [...dialog.querySelectorAll(".app-pane")].map(
@@ -18,6 +23,8 @@ export function makeViewer(dialog) {
   );
   /** @type {Shown[]} */
   let album = [];
+  /** @type {Other | undefined} */
+  let other;
   let pane = panes[0];
 
   const choose = (/** @type {Pane} */ one) => {
@@ -25,17 +32,28 @@ export function makeViewer(dialog) {
     for (const { root } of panes)
       root.toggleAttribute("data-chosen", root === one.root && !panes[1].root.hidden);
   };
+  const put = (/** @type {Pane} */ one, /** @type {Shown} */ shown) => {
+    const day = one === panes[1] ? other?.day : "These photos";
+    one.put(shown, (other && day) ?? "");
+  };
+  const pair = () => {
+    const first = panes[0].shown;
+    if (panes[1].root.hidden || !first) return;
+    const same = other?.album.find(({ entry }) => entry.view === first.entry.view);
+    put(panes[1], other ? (same ?? other.album[0]) : album[(album.indexOf(first) + 1) % album.length]);
+  };
   const step = (/** @type {number} */ by) => {
-    const at = pane.shown ? album.indexOf(pane.shown) : 0;
-    pane.put(album[(at + by + album.length) % album.length]);
+    const own = other && pane === panes[1] ? other.album : album;
+    const at = pane.shown ? own.indexOf(pane.shown) : 0;
+    put(pane, own[(at + by + own.length) % own.length]);
+    if (other && pane === panes[0]) pair();
   };
   const beside = (/** @type {boolean} */ on) => {
     panes[1].root.hidden = !on;
     find("[data-do=beside]", dialog).setAttribute("aria-pressed", String(on));
-    choose(panes[on ? 1 : 0]);
+    choose(panes[on && !other ? 1 : 0]);
     pane.frame.focus();
-    if (!on || !panes[0].shown) return;
-    panes[1].put(album[(album.indexOf(panes[0].shown) + 1) % album.length]);
+    pair();
     panes[0].lay();
   };
   /** @type {Record<string, () => void>} */
@@ -64,14 +82,14 @@ export function makeViewer(dialog) {
   });
   dialog.addEventListener("close", () => {
     for (const one of panes) one.clear();
-    album = [];
+    [album, other] = [[], undefined];
   });
-  const look = (/** @type {Shown[]} */ photos, /** @type {Shown} */ shown) => {
-    album = photos;
+  /** @type {Viewer["look"]} */
+  const look = (photos, shown, then) => {
+    [album, other] = [photos, then];
     dialog.showModal();
-    beside(false);
-    panes[0].put(shown);
-    panes[0].frame.focus();
+    put(panes[0], shown);
+    beside(Boolean(other));
   };
   return { look, close: () => dialog.close() };
 }

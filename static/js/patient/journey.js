@@ -1,6 +1,7 @@
 // @ts-check
 // From page to page without leaving: the next page is fetched and its <main> put in place of this one's, so that photos go on
 // being sent. Whatever goes wrong ends in an ordinary navigation, except that there is no signal: then we wait here.
+import { linkOf, parse, swap, toTop } from "../pages.js";
 
 /**
  * Starts what a page does beyond its HTML; gives what ends it, or nothing where the page is not its own.
@@ -57,16 +58,8 @@ export class Journey {
 
   /** @param {MouseEvent} event */
   clicked(event) {
-    const link = event.target instanceof Element ? event.target.closest("a[href]") : null;
-    const plain = event.button === 0 && !(event.metaKey || event.ctrlKey || event.shiftKey || event.altKey);
-    if (
-      link instanceof HTMLAnchorElement &&
-      plain &&
-      !event.defaultPrevented &&
-      !link.target &&
-      !link.hash &&
-      isOurs(link)
-    ) {
+    const link = linkOf(event);
+    if (link && isOurs(link)) {
       event.preventDefault();
       this.go(link.href);
     }
@@ -139,30 +132,14 @@ export class Journey {
 
   /** @param {Document} page */
   show(page) {
-    const [old, main] = [document.querySelector("main"), page.querySelector("main")];
-    if (!old?.parentElement || !main?.parentElement) {
-      throw new Error("no main");
-    }
     this.listener.arrive(page);
     for (const end of this.endings) {
       end();
     }
-    for (const part of [...old.parentElement.children].filter(
-      (part) => part !== old && part.id !== "sending",
-    )) {
-      part.remove();
-    }
-    const parts = [...main.parentElement.children].filter((part) => part !== main && part.id !== "sending");
-    old.parentElement.prepend(...parts.map((part) => document.adoptNode(part)));
-    old.replaceWith(document.adoptNode(main));
-    document.title = page.title;
-    document.documentElement.lang = page.documentElement.lang;
+    swap(page, "sending");
     this.mount();
     this.listener.shown();
-    const heading = main.querySelector("h1");
-    heading?.setAttribute("tabindex", "-1");
-    scrollTo(0, 0);
-    heading?.focus({ preventScroll: true });
+    toTop();
     clearTimeout(this.later);
     this.later = setTimeout(() => this.ahead(), AHEAD);
   }
@@ -198,11 +175,6 @@ async function load(address, taken, signal) {
     throw new Error(`${answer.status}`);
   }
   return { address: answer.url, html };
-}
-
-/** @param {string} html */
-function parse(html) {
-  return new DOMParser().parseFromString(html, "text/html");
 }
 
 /**
