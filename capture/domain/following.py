@@ -54,6 +54,7 @@ EVENTS = {
     "photo skipped": "Patient said that a photo cannot be taken",
     "request submitted": "Patient sent the photos",
     "request delivered": "Photos are in the practice’s inbox",
+    "delivery hurried": "Delivery tried again at once",
     "request flagged": "Nobody has opened the photos for too long; the practice was told",
     "lock told": "The practice was told that the link is locked",
     "bundle viewed": "Opening page shown",

@@ -82,6 +82,11 @@ class Catalogue:
         """The place that a request was issued for; one that is gone is taken for intimate, to be on the safe side."""
         return self.sites.get(name) or Site(name, _bare(name), sides=True, snomed="", intimate=True)
 
+    def title_of(self, view: str) -> str:
+        """What a view is called, whichever protocol it is of."""
+        known = (one.title for protocol in self.protocols for one in self.views_of(protocol) if one.id == view)
+        return next(known, _bare(view))
+
     def views_of(self, protocol: str, only: str = "") -> tuple[View, ...]:
         """All that a request may take, in order: the views that were asked for, then those that the patient may add.
 

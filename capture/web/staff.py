@@ -1,5 +1,6 @@
 """The inbox: what waits, what was asked, searching; and one request with what happened to it. What can be done: following.py."""
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +16,7 @@ from capture.domain.links import read_receipt
 from capture.domain.requests import State, can_move
 from capture.store import audit, listings, requests
 from capture.store.messages import list_messages
-from capture.store.models import Request
+from capture.store.models import AuditEvent, Request
 from capture.web import asking, following, request_templates, services
 from capture.web.ask_fields import DAYS
 from capture.web.forms import text_of
@@ -44,7 +45,7 @@ def inbox() -> Answer:
         pages = max(1, -(-number // PAGE))
         page = min(_page_number(), pages)
         found = listings.list_page(db, g.practice.id, others.states, now, skip=(page - 1) * PAGE, limit=PAGE)
-        waiting = [] if shown else listings.list_page(db, g.practice.id, TO_DO.states, now, skip=0, limit=PAGE)
+        waiting = [] if shown or page > 1 else listings.list_page(db, g.practice.id, TO_DO.states, now, skip=0, limit=PAGE)
         rows = rows_of(db, [*waiting, *found])
     first, rest = rows[: len(waiting)], rows[len(waiting) :]
     if shown is TO_DO:
@@ -134,8 +135,14 @@ def _timeline(db: Session, found: Request) -> list[dict[str, Any]]:
     """What happened, oldest first, and what became of each message."""
     events = [event for event in audit.list_events(db, g.practice.id, found.id) if event.action in EVENTS]
     names = listings.names_of(db, (event.actor for event in events))
-    told = [{"at": event.at, "text": EVENTS[event.action] + _by(names.get(event.actor))} for event in events]
+    told = [{"at": event.at, "text": EVENTS[event.action] + _which(event) + _by(names.get(event.actor))} for event in events]
     return sorted([*told, *({"at": step.at, "text": step.text} for step in list_messages(db, found.id))], key=lambda one: one["at"])
+
+
+def _which(event: AuditEvent) -> str:
+    """The title of the photo that an event is about, if it is about one."""
+    view = json.loads(event.facts).get("view")
+    return f": {services().catalogue.title_of(view)}" if view else ""
 
 
 def _by(name: str | None) -> str:

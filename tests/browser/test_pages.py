@@ -116,7 +116,7 @@ def test_opening_lets_nothing_out_of_the_page(browser: Browser, demo: Demo, staf
         expect(page.locator(".app-photo img")).to_have_count(0)
         look.look(page, "locked")
         page.goto(f"{demo.origin}/staff/")
-        expect(page.get_by_role("row").filter(has_text="Waiting").first).to_contain_text("Photos opened")
+        expect(page.locator(".app-requests__row").filter(has_text="Waiting").first).to_contain_text("Photos opened")
 
 
 def test_an_altered_photo_is_named_and_not_shown(browser: Browser, demo: Demo, staff: Any, tmp_path: Path) -> None:

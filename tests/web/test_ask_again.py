@@ -129,7 +129,7 @@ def test_roles(app: Flask, services: Services, practice: APractice, asked: ARequ
     for path in (f"/staff/requests/{asked.id}/again", f"/staff/requests/{waiting.id}/resend"):
         assert reader.get(path).status == 403
         assert requester.get(path).status == 200
-    assert "What you can do" not in reader.get(f"/staff/requests/{waiting.id}").text
+    assert "Make a new link" not in reader.get(f"/staff/requests/{waiting.id}").text
     page = requester.get(f"/staff/requests/{asked.id}")
     assert "Ask for a photo again" in page.text
     assert "Open photos" not in page.text + requester.get("/staff/").text
