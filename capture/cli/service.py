@@ -59,14 +59,16 @@ def demo(port: int, no_serve: bool, as_json: bool) -> None:
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Deliver what is due now, then stop.")
+@click.option("--once", is_flag=True, help="Deliver and send what is due now, then stop.")
 @reports_errors
 def worker(once: bool) -> None:
-    """Deliver bundles to their inboxes, until Ctrl-C or SIGTERM."""
+    """Deliver bundles to their inboxes, send messages and webhooks, until Ctrl-C or SIGTERM."""
     import signal
     import threading
 
     from capture.actions.deliver import deliver_next
+    from capture.actions.send_message import send_next
+    from capture.actions.send_webhooks import send_webhook
     from capture.serve import init_logging
     from capture.worker import work
 
@@ -74,7 +76,7 @@ def worker(once: bool) -> None:
     services = load_services()
     try:
         if once:
-            while deliver_next(services):
+            while deliver_next(services) or send_next(services) or send_webhook(services):
                 pass
         else:
             stop = threading.Event()

@@ -1,6 +1,7 @@
 """Which language a page is in: the patient's own choice, else what the browser asks for, of those that are on.
 
-Staff pages are always in English. Sentences are written in English and looked up in templates and in `capture.web`, nowhere else.
+Staff pages and the API are always in English. Sentences are written in English and looked up in templates and in `capture.web`,
+nowhere else.
 A choice is a link to the same page with `?lang=`: it sets a cookie, changes nothing here, and comes back without the query.
 """
 
@@ -140,7 +141,7 @@ def _offered() -> tuple[str, ...]:
 
 
 def _for_staff() -> bool:
-    return request.path.startswith("/staff")
+    return request.path.startswith(("/staff", "/api/"))
 
 
 def _keep_choice() -> BaseResponse | None:
