@@ -100,7 +100,7 @@ def _identities(db: Session, bundle: Bundle) -> list[dict[str, object]]:
             "fingerprint": key.fingerprint,
             "url": url_for(".identity", recipient_id=file.id),
             "passkeys": [
-                {"credential": one.credential, "url": url_for("unlockers.unlocker_file", unlocker_id=one.id)}
+                {"name": one.name, "credential": one.credential, "url": url_for("unlockers.unlocker_file", unlocker_id=one.id)}
                 for one in passkeys
                 if one.recipient_id == file.id
             ],

@@ -19,8 +19,11 @@ import { checkPhoto, readRequest } from "./request.js";
  * @property {string} manifestUrl
  * @property {string} signatureUrl
  * @property {{name: string, url: string}[]} parts
- * @property {{fingerprint: string, url: string, passkeys?: {credential: string, url: string}[]}[]} identities those that these
- *   photos are sealed to; all of the practice's where none is
+ * @property {{fingerprint: string, url: string, passkeys?: Passkey[]}[]} identities those that these photos are sealed to; all of
+ *   the practice's where none is
+ *
+ * A key file that was wrapped to a passkey of the member who is here.
+ * @typedef {{name: string, credential: string, url: string}} Passkey
  *
  * @typedef {object} Opened
  * @property {import("./request.js").Request} request

@@ -54,7 +54,7 @@ export class Keyring {
  */
 async function unlock(order, secret, fetchBytes) {
   if ("identity" in secret) return readIdentity(secret.identity);
-  for (const { url } of order.identities) {
+  for (const url of new Set(order.identities.map((one) => one.url))) {
     const file = await fetchBytes(url, "The key file", MAX_JSON);
     const identity = await openIdentity(file, secret.passphrase);
     if (identity) return identity;

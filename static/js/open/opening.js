@@ -5,6 +5,7 @@ import { offerCopying } from "./copying.js";
 import { sheets } from "./facts.js";
 import { writeFhir } from "./fhir.js";
 import { fhirName, pdfName } from "./names.js";
+import { offerPasskeys } from "./passkey.js";
 import { writePdf } from "./pdf.js";
 import { showFaults } from "./problem.js";
 import { offerSaving } from "./saving.js";
@@ -98,6 +99,12 @@ export function mountOpening(root, desk) {
     if (passphrase.value.trim() === "") showFaults([{ code: "passphrase", sentence, part: "" }]);
     else open({ passphrase: passphrase.value });
   });
+  const { identities } = /** @type {import("./bundle.js").Order} */ (order);
+  offerPasskeys(
+    root,
+    identities.flatMap(({ passkeys = [] }) => passkeys),
+    open,
+  );
   offerAttaching(root);
   desk.whenLocked = () => {
     const wasOpen = !opened.hidden;

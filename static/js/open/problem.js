@@ -6,6 +6,7 @@ import { find } from "./view.js";
 const HARMLESS = new Set([
   "passphrase",
   "another-key",
+  "passkey",
   "connection",
   "signed-out",
   "server",
