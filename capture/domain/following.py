@@ -75,23 +75,19 @@ QUIET = {"request drafted", "bundle fetched"}
 
 
 def matcher(query: str) -> Callable[[str, str, str], bool]:
-    """Whether label, reference and receipt fit what was typed: each word is in one of them, however it is spelt or spaced."""
-    words, number = _plain(query).split(), _squeezed(query)
+    """Whether label, reference and receipt fit what was typed: all of it, or each word, is in one of them, however it is spelt."""
+    whole, words = _squeezed(query), [word for word in map(_squeezed, query.split()) if word]
 
-    def matches(label: str, reference: str, receipt: str) -> bool:
-        name, numbers = _plain(label), (_squeezed(reference), _squeezed(receipt))
-        return any(number in one for one in numbers) or all(
-            word in name or any(_squeezed(word) in one for one in numbers) for word in words
-        )
+    def matches(*texts: str) -> bool:
+        known = [_squeezed(text) for text in texts]
+        if any(whole in one for one in known):
+            return bool(whole)
+        return all(any(word in one for one in known) for word in words)
 
-    return matches if number else lambda *_: False
-
-
-def _plain(text: str) -> str:
-    """In small letters, without accents."""
-    return "".join(sign for sign in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(sign))
+    return matches
 
 
 def _squeezed(text: str) -> str:
-    """The same, letters and digits alone."""
-    return "".join(sign for sign in _plain(text) if sign.isalnum())
+    """Letters and digits alone, small and without accents."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    return "".join(sign for sign in plain if sign.isalnum())
