@@ -9,6 +9,7 @@ from time import monotonic
 from capture.actions.deliver import deliver_next
 from capture.actions.expire import expire_due
 from capture.actions.flag_waiting import flag_waiting
+from capture.actions.note_heads import note_due_heads
 from capture.actions.send_message import send_next
 from capture.actions.send_webhooks import send_webhook, sweep_webhooks
 from capture.errors import CaptureError
@@ -33,6 +34,7 @@ def work(services: Services, stop: threading.Event) -> None:
             flag_waiting(services)
             sweep_webhooks(services)
             sweep_at = monotonic() + SWEEP_EVERY
+            note_due_heads(services)
         return busy
 
     threading.Thread(target=_repeat, args=(partial(send_webhook, services), stop), name="webhooks", daemon=True).start()
