@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from capture.app import make_services
+from capture.settings import load_settings
+from tests import builders
 from tests.browser.conftest import Demo, visit
 from tests.browser.steps import DESK, Photographer
 from tests.browser.test_passkeys import give_password, serving, with_authenticator
@@ -25,10 +28,21 @@ def add_member(demo: Demo, ods: str, name: str, tmp_path: Path, role: str = "man
     """A member of that practice, with what signs in."""
     secret = tmp_path / "password"
     secret.write_text("correct horse battery")
-    email = f"{name.split()[0].lower()}@{ods.lower()}.example"
+    email = f"{name.split(maxsplit=1)[0].lower()}@{ods.lower()}.example"
     words = ["member", "add", "--practice", ods, "--email", email, "--name", name, "--role", role]
     made = demo.capture(*words, "--password-file", str(secret))
     return {**made, "email": email, "password": "correct horse battery"}
+
+
+def practice_with_photos(demo: Demo) -> tuple[str, str]:
+    """A practice of its own beside the demo's, with photos that wait: its ODS code, and the bundle's id."""
+    services = make_services(load_settings({"CAPTURE_VAR": str(demo.var), "CAPTURE_ORIGIN": demo.origin}))
+    try:
+        practice = builders.make_practice(services, name="Rowan Surgery")
+        asked = builders.make_request(services, practice)
+        return practice.ods, builders.make_submitted(services, asked, delivered=False).id
+    finally:
+        services.close()
 
 
 def choose_passphrase(page: Page, passphrase: str = PASSPHRASE) -> None:
@@ -90,3 +104,52 @@ def test_a_practice_sets_up_its_keys(browser: Browser, named: Demo, tmp_path: Pa
     assert "".join(groups) not in told
     assert PASSPHRASE not in told
 
+
+def replace_key(page: Page, named: Demo, present: str, new: str) -> None:
+    """Make a key in place of the practice's own, and try it."""
+    page.goto(f"{named.origin}/staff/keys")
+    page.get_by_text("Fingerprint, replace, retire").first.click()
+    page.get_by_role("link", name="Replace this practice key").click()
+    page.get_by_role("button", name="Make the key").click()
+    page.locator("#passphrase").fill(new)
+    page.locator("#present").fill(present)
+    expect(page.get_by_text("Very hard to guess.")).to_be_visible()
+    page.get_by_role("button", name="Lock the key").click()
+    expect(page.get_by_text("Not tried yet.")).to_be_visible()
+    page.locator("#passphrase").fill(new)
+    page.get_by_role("button", name="Try the key").click()
+    expect(page.get_by_role("heading", name="Ask a second person")).to_be_visible()
+
+
+def test_two_people_change_the_key_and_a_passkey_opens(browser: Browser, named: Demo, tmp_path: Path) -> None:
+    """SECURITY 35, 37, 38: one makes a key, another confirms; photos sent before open with the new passphrase, then by passkey."""
+    look = Photographer(browser, "keys-change")
+    ods, sent = practice_with_photos(named)
+    first = add_member(named, ods, "Alex Manager", tmp_path)
+    second = add_member(named, ods, "Kim Reader", tmp_path, role="reader")
+    with visit(browser, **DESK) as page:
+        give_password(page, named, first)
+        replace_key(page, named, builders.PASSPHRASE, PASSPHRASE)
+        look.look(page, "proposed")
+    with visit(browser, **DESK) as page:
+        with_authenticator(page, hasPrf=True)
+        give_password(page, named, second)
+        page.get_by_role("link", name="Look at it").click()
+        look.look(page, "compare")
+        page.get_by_label("I compared the words").check()
+        page.get_by_role("button", name="Confirm the change").click()
+        expect(page.get_by_text("Confirmed by Kim Reader")).to_be_visible()
+        page.goto(f"{named.origin}/staff/account")
+        page.get_by_role("link", name="Unlock photos with a passkey").click()
+        page.locator("#name").fill("Work laptop")
+        page.locator("#passphrase").fill(PASSPHRASE)
+        look.look(page, "passkey")
+        page.get_by_role("button", name="Add a passkey").click()
+        expect(page.get_by_text("Added ")).to_be_visible(timeout=20_000)
+        look.look(page, "passkey-added")
+        page.goto(f"{named.origin}/staff/bundles/{sent}")
+        page.get_by_role("button", name="Unlock with a passkey").click()
+        expect(page.get_by_text("Everything is as it was sent")).to_be_visible(timeout=20_000)
+        page.goto(f"{named.origin}/staff/keys/passkeys")
+        page.get_by_role("button", name="Remove the passkey Work laptop").click()
+        expect(page.get_by_text("You have none yet.")).to_be_visible()

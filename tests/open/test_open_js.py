@@ -4,6 +4,7 @@ import base64
 import json
 import os
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def test_the_opening_pages_script_keeps_its_promises(tmp_path: Path) -> None:
     scripts = sorted(str(path) for path in HERE.glob("*.test.js"))
     done = subprocess.run(
         [*node(), "--test", "--test-reporter=tap", *scripts],
-        env={**os.environ, "CAPTURE_BUNDLE": str(tmp_path)},
+        env={**os.environ, "CAPTURE_BUNDLE": str(tmp_path), "CAPTURE_PYTHON": sys.executable},
         capture_output=True,
         text=True,
         timeout=300,

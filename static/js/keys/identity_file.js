@@ -23,10 +23,12 @@ export async function makeKey() {
  * @param {MadeKey} key
  * @param {string} signer the server's verifying key, which the file pins
  * @param {Date} now
+ * @param {string[]} [older] secrets of keys before it, so that the same file opens what was sealed to them
  */
-export function identityFile(key, signer, now) {
+export function identityFile(key, signer, now, older = []) {
   const created = `${now.toISOString().slice(0, 19)}Z`;
-  return `# created: ${created}\n# public key: ${key.recipient}\n# signer: ${signer}\n${key.secret}\n`;
+  const comments = `# created: ${created}\n# public key: ${key.recipient}\n# signer: ${signer}\n`;
+  return `${comments}${[key.secret, ...older].join("\n")}\n`;
 }
 
 /**

@@ -1,7 +1,8 @@
 // @ts-check
 import { Fault } from "../open/fault.js";
+import { openIdentity } from "../open/identity.js";
 import { find } from "../open/view.js";
-import { busy, send, turn } from "./form.js";
+import { busy, fetchFile, send, turn } from "./form.js";
 import { identityFile, lock, makeKey } from "./identity_file.js";
 
 const PAUSE = 150; // milliseconds without a letter until the passphrase is rated
@@ -52,7 +53,9 @@ export function wireMaking(form) {
           "passphrase",
           "Choose a passphrase that is harder to guess. It alone protects the photos.",
         );
-      const file = await lock(identityFile(key, form.dataset.signer ?? "", new Date()), field.value.trim());
+      const older = await olderSecrets(form);
+      const text = identityFile(key, form.dataset.signer ?? "", new Date(), older);
+      const file = await lock(text, field.value.trim());
       send(form, { recipient: key.recipient, identity_file: file });
     });
   });
@@ -64,6 +67,20 @@ export function wireMaking(form) {
     words.classList.toggle("app-strength--strong", rated.strong);
     return rated.strong;
   }
+}
+
+/**
+ * The keys in the file that the new one takes the place of, so that one passphrase goes on to open everything.
+ *
+ * @param {HTMLFormElement} form
+ */
+async function olderSecrets(form) {
+  const present = /** @type {HTMLInputElement | null} */ (form.querySelector("#present"));
+  if (!present || present.value.trim() === "") return [];
+  const older = await openIdentity(await fetchFile(form.dataset.older ?? ""), present.value);
+  if (!older)
+    throw new Fault("present", "The present passphrase is not right. Leave it empty only if it is lost.");
+  return older.secrets;
 }
 
 /** @param {number} done how many of the steps on the page are */
