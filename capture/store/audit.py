@@ -1,17 +1,20 @@
 """The audit trail: a hash chain for each practice, written in the transaction of the act itself, without patient data.
 
 The hash of an event is SHA-256 over its fields as JSON and the hash before it, so that an edited, deleted or reordered event
-is found by `check_chain`, and a cut-off end by the head.
+is found by `check_chain`, and a cut-off end by the head. Who rewrites chain and head together is found by audit_heads.py.
 """
 
 import hashlib
 import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from capture.store.models import AuditEvent, AuditHead
+from capture.store import tokens
+from capture.store.models import AuditEvent, AuditHead, Member, Request
 
 
 def append(db: Session, practice_id: str, *, actor: str, action: str, subject: str, at: datetime, **facts: str | int) -> AuditEvent:
@@ -54,17 +57,79 @@ def list_events(db: Session, practice_id: str, subject: str) -> list[AuditEvent]
     return list(db.scalars(query.order_by(AuditEvent.number)))
 
 
-def check_chain(db: Session, practice_id: str) -> str:
-    """What is wrong with a practice's chain, in one sentence; empty when nothing is."""
-    previous, number = "", 0
-    for event in db.scalars(select(AuditEvent).where(AuditEvent.practice_id == practice_id).order_by(AuditEvent.number)):
-        number += 1
-        if event.number != number or event.previous != previous:
-            return f"event {number} is missing or out of order"
-        if event.hash != event_hash(event):
-            return f"event {number} was altered"
-        previous = event.hash
+@dataclass(frozen=True)
+class Wanted:
+    """What to look for in a trail; what is empty or None is left open. `since` belongs to it, `until` does not."""
+
+    action: str = ""
+    actor: str = ""
+    subject: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def search(db: Session, practice_id: str, wanted: Wanted, *, before: int | None, limit: int) -> list[AuditEvent]:
+    """The practice's newest events that are wanted, with numbers under `before` (None: any), newest first."""
+    query = select(AuditEvent).where(AuditEvent.practice_id == practice_id)
+    for column, value in (
+        (AuditEvent.action, wanted.action),
+        (AuditEvent.actor, wanted.actor),
+        (AuditEvent.subject, wanted.subject),
+    ):
+        query = query.where(column == value) if value else query
+    if wanted.since:
+        query = query.where(AuditEvent.at >= wanted.since)
+    if wanted.until:
+        query = query.where(AuditEvent.at < wanted.until)
+    if before is not None:
+        query = query.where(AuditEvent.number < before)
+    return list(db.scalars(query.order_by(AuditEvent.number.desc()).limit(limit)))
+
+
+def list_actions(db: Session, practice_id: str) -> list[str]:
+    """The kinds of events that the practice's trail has, by name."""
+    return list(db.scalars(select(AuditEvent.action).where(AuditEvent.practice_id == practice_id).distinct().order_by("action")))
+
+
+def list_actors(db: Session, practice_id: str) -> list[str]:
+    """Who has done anything in the practice: ids of members, and words for others, such as `patient`."""
+    return list(db.scalars(select(AuditEvent.actor).where(AuditEvent.practice_id == practice_id).distinct()))
+
+
+def names_of(db: Session, practice_id: str, ids: Collection[str]) -> dict[str, str]:
+    """Of these ids those of members and tokens, with their names, and those of the practice's requests, with their receipts."""
+    members = db.execute(select(Member.id, Member.name).where(Member.id.in_(ids)))
+    requests = db.execute(select(Request.id, Request.receipt).where(Request.practice_id == practice_id, Request.id.in_(ids)))
+    return {row[0]: row[1] for row in (*members, *requests)} | tokens.names_of(db, ids)
+
+
+def span(db: Session, practice_id: str) -> tuple[int, datetime | None, datetime | None]:
+    """How many events the practice's trail has, and when the first and the last of them were."""
+    found = select(func.count(), func.min(AuditEvent.at), func.max(AuditEvent.at)).where(AuditEvent.practice_id == practice_id)
+    count, first, last = db.execute(found).one()
+    return count, first, last
+
+
+def check_chain(db: Session, practice_id: str, noted: Mapping[int, str] | None = None) -> str:
+    """What is wrong with a practice's chain, in one sentence; empty when nothing is.
+
+    `noted` are hashes of some of its events, by number, as they were written down elsewhere.
+    """
+    previous, number, elsewhere = "", 0, dict(noted or {})
+    query = select(AuditEvent).where(AuditEvent.practice_id == practice_id).order_by(AuditEvent.number)
+    with db.scalars(query.execution_options(yield_per=1_000)) as events:
+        for event in events:
+            number += 1
+            if event.number != number or event.previous != previous:
+                return f"event {number} is missing or out of order"
+            if event.hash != event_hash(event):
+                return f"event {number} was altered"
+            if elsewhere.pop(number, event.hash) != event.hash:
+                return f"event {number} is another than the one that was noted outside the database"
+            previous = event.hash
     head = db.get(AuditHead, practice_id)
     if head is None:
         return "the end of the chain is missing"
-    return "" if (head.number, head.hash) == (number, previous) else f"the chain ends at event {number}, not {head.number}"
+    if (head.number, head.hash) != (number, previous):
+        return f"the chain ends at event {number}, not {head.number}"
+    return f"event {max(elsewhere)} was noted outside the database, but the chain ends at event {number}" if elsewhere else ""

@@ -96,6 +96,17 @@ def code_secret(db: Session, member: Member) -> str:
     return str(secret)
 
 
+def set_password(db: Session, member_id: str, password_hash: str) -> None:
+    """Take another password from now on, as `Vault.hash_secret` gives it."""
+    db.execute(update(Member).where(Member.id == member_id).values(password_hash=password_hash))
+
+
+def set_code_secret(db: Session, member_id: str, secret: str, step: int) -> None:
+    """Take another authenticator app (base32) from now on; `step` is the time step of its first code, which is used up."""
+    sealed = db.info["vault"].seal(secret, f"members.code_secret/{member_id}")
+    db.execute(update(Member).where(Member.id == member_id).values(code_secret_sealed=sealed, code_step=step))
+
+
 def spend_code_step(db: Session, member_id: str, step: int) -> bool:
     """Use up a time step, once and in order; False when it, or a later one, was used before (SECURITY 24)."""
     spent = update(Member).where(Member.id == member_id, Member.code_step < step).values(code_step=step)

@@ -11,13 +11,16 @@ from capture.domain import policies
 from capture.domain.hours import DAYS, Hours, Period
 from capture.domain.practices import MAX_EMAIL, MAX_LOGO, MAX_NAME, MAX_PHONE, Choices, read_day
 from capture.errors import NotAllowed
-from capture.web import services
+from capture.web import audit, dashboard, deliveries, services
 from capture.web.forms import Errors, text_of
 from capture.web.languages import describe
 from capture.web.sign_in import check_fresh, load_member
 
 blueprint = Blueprint("practice", __name__, url_prefix="/staff/practice")
 blueprint.before_request(load_member)
+blueprint.register_blueprint(dashboard.blueprint)
+blueprint.register_blueprint(audit.blueprint)
+blueprint.register_blueprint(deliveries.blueprint)
 Answer = BaseResponse | str | tuple[str, int]
 SHOWN_AT = {"opening_hours": "opens_0", "protocols": "protocol", "languages": "language"}
 """The field at which a problem is shown, where it has another name than the problem."""

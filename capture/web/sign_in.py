@@ -142,6 +142,8 @@ def init_rates(app: Flask, limiter: Limiter) -> None:
     rates = SIGN_IN_RATES
     everyone = [(rates["address"], client_address), (rates["all"], lambda: "all")]
     limits = {
+        "account.change_password": [(rates["member"], _signed_in)],
+        "account.change_app": [(CODE_RATE, _signed_in)],
         "openid.begin": everyone,
         "openid.finish": everyone,
         "sign_in.give_password": [(rates["member"], _typed_member), *everyone],
@@ -165,6 +167,11 @@ def sign_in_page(errors: dict[str, str], email: str = "") -> str:
 def _typed_member() -> str:
     """Who wants to sign in, as a MAC: the limiter writes what it counts by to the log."""
     return "member:" + services().vault.mac("limits", members.normal_email(text_of(request.form, "email", 254)))
+
+
+def _signed_in() -> str:
+    """Who is there, so that another browser of theirs gives no more tries."""
+    return f"account:{g.member.id}"
 
 
 def _given_passkey() -> str:

@@ -1,0 +1,105 @@
+"""Where the audit chains end, noted outside the database, so that a chain rewritten or cut with its head is found (SECURITY 39).
+
+A file to which lines are only ever added. A line is a signature by the service's signing key (Ed25519, base64) and, after a
+space, the JSON that it signs: `at`, `practice` (empty: the service's own chain), `number` and `hash` of the chain's last event,
+and `previous`, the SHA-256 of the line before (empty in the first), so that no line can be taken out of the middle.
+"""
+
+import base64
+import binascii
+import fcntl
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from capture.errors import Unavailable
+from capture.sealing.keys import SigningKey, VerifyingKey
+from capture.store.audit import check_chain
+from capture.store.models import AuditHead
+
+_CONTEXT = b"capture audit head v1\n"
+"""Stands before what is signed, so that no signature of anything else can be one of these."""
+
+
+def note_heads(db: Session, path: Path, key: SigningKey, now: datetime) -> int:
+    """Add a line for each chain that has grown since its last line; how many. Unavailable when the file cannot be written."""
+    try:
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)  # given back by close
+            return _append(db, file, path.read_bytes(), key, now)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise Unavailable(hint=f"the heads of the audit trail cannot be noted in {path}: {error.strerror}") from error
+
+
+def find_breaks(db: Session, path: Path, key: VerifyingKey) -> list[str]:
+    """What is wrong with the file, and with each chain that it or the database knows, in sentences."""
+    problems: list[str] = []
+    noted: dict[str, dict[int, str]] = {head.practice_id: {} for head in db.scalars(select(AuditHead))}
+    try:
+        lines = path.read_bytes().splitlines()
+    except FileNotFoundError:
+        lines = []
+        problems.append(f"{path} is not there: nothing was noted outside the database yet, or the file was taken away")
+    previous = ""
+    for number, line in enumerate(lines, 1):
+        head = _read(line, key)
+        if head is None:
+            problems.append(f"line {number} of {path} was altered, or not written whole")
+        elif number > 1 and head["previous"] != previous:
+            problems.append(f"before line {number} of {path} a line is missing or was altered")
+        if head:
+            noted.setdefault(head["practice"], {})[head["number"]] = head["hash"]
+        previous = _digest(line)
+    for practice_id, heads in noted.items():
+        broken = check_chain(db, practice_id, heads)
+        if broken:
+            problems.append(f"{f'practice {practice_id}' if practice_id else 'the service'}: {broken}")
+    return problems
+
+
+def _append(db: Session, file: int, written: bytes, key: SigningKey, now: datetime) -> int:
+    lines, count = written.splitlines(), 0
+    last = {head["practice"]: head["number"] for head in map(_parse, lines) if head}
+    previous = _digest(lines[-1]) if lines else ""
+    if written and not written.endswith(b"\n"):  # the line before was torn off by a power loss: it stays one of its own
+        os.write(file, b"\n")
+    for head in db.scalars(select(AuditHead).order_by(AuditHead.practice_id)):
+        if head.number > last.get(head.practice_id, 0):
+            fields = {"practice": head.practice_id, "number": head.number, "hash": head.hash, "previous": previous}
+            signed = json.dumps({"at": now.astimezone(UTC).isoformat(), **fields}).encode()
+            line = base64.b64encode(key.sign(_CONTEXT + signed)) + b" " + signed
+            os.write(file, line + b"\n")
+            previous, count = _digest(line), count + 1
+    os.fsync(file)
+    return count
+
+
+def _read(line: bytes, key: VerifyingKey) -> dict[str, Any] | None:
+    """What a line says, if the service has signed it."""
+    signature, _, signed = line.partition(b" ")
+    try:
+        right = key.verifies(base64.b64decode(signature, validate=True), _CONTEXT + signed)
+    except binascii.Error:
+        return None
+    return _parse(line) if right else None
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line.partition(b" ")[2])
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) and found.keys() >= {"practice", "number", "hash", "previous"} else None
+
+
+def _digest(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()

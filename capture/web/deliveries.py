@@ -1,0 +1,28 @@
+"""How the practice's bundles get to its inboxes: what arrived, what waits, and when it is tried again."""
+
+from flask import Blueprint, g, redirect, render_template, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from capture.actions.hurry_delivery import hurry_delivery
+from capture.store import deliveries
+from capture.web import services
+
+blueprint = Blueprint("deliveries", __name__, url_prefix="/deliveries")
+INBOXES = {"web": "the inbox on these pages"}
+"""What staff call an inbox; another has the name that the settings give it."""
+LIMIT = 100
+
+
+@blueprint.get("")
+def show_deliveries() -> str:
+    """Those that wait first, then the latest that arrived."""
+    with services().database.read() as db:
+        rows = deliveries.list_deliveries(db, g.practice.id, LIMIT)
+    return render_template("staff/deliveries.jinja", rows=rows, inboxes=INBOXES, now=services().clock(), limit=LIMIT)
+
+
+@blueprint.post("/<id:delivery_id>/again")
+def hurry(delivery_id: str) -> BaseResponse:
+    """Try again now."""
+    hurry_delivery(services(), g.practice.id, delivery_id, actor=g.member.id)
+    return redirect(url_for(".show_deliveries"), 303)
