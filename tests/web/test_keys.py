@@ -5,6 +5,7 @@ import base64
 import pytest
 from flask import Flask
 
+from capture.actions.submit import submit
 from capture.errors import AgeError
 from capture.sealing.age import open_sealed, seal_with_passphrase
 from capture.sealing.keys import Identity, write_identity_file
@@ -15,10 +16,14 @@ from tests.builders import (
     PASSPHRASE,
     AMember,
     APractice,
+    agree_patient,
+    bundle_of,
     make_member,
     make_practice,
     make_request,
     make_submitted,
+    photos_of,
+    take_photo,
 )
 from tests.conftest import Clock
 from tests.web.conftest import session_of
@@ -311,3 +316,23 @@ def test_a_swapped_key_is_told_to_everyone(services: Services, practice: APracti
     assert desk.get("/staff/requests/new").heading == "Your practice cannot ask for photos now"
     assert post(desk, f"{path}/withdraw").status == 503
     assert "changed outside this service" in desk.get(KEYS).text
+
+
+def test_a_request_that_was_begun_before(services: Services, practice: APractice, desk: Visitor, second: Visitor) -> None:
+    """SECURITY 38: each photo goes to the keys in use when it arrives; both key files, or the recovery sheet, open the whole."""
+    asked, new = make_request(services, practice), Identity.generate()
+    agree_patient(services, asked)
+    take_photo(services, asked, "context")
+    path = propose(services, desk, practice, new)
+    prove(desk, new)
+    post(second, f"{path}/confirm", compared="yes")
+    take_photo(services, asked, "close-up")
+    submit(services, asked.id, "")
+    parts = {photo.view: b"".join(services.blobs.read(photo.blob)) for photo in photos_of(services, asked)}
+    first, last = parts["context"], parts["close-up"]
+    assert bundle_of(services, asked).request_part
+    for sealed, keys in ((first, [practice.identity]), (last, [new]), (first, [practice.recovery]), (last, [practice.recovery])):
+        assert open_sealed(sealed, keys).startswith(b"\xff\xd8\xff")
+    for sealed, keys in ((first, [new]), (last, [practice.identity])):
+        with pytest.raises(AgeError, match="not sealed to this identity"):
+            open_sealed(sealed, keys)
