@@ -23,7 +23,7 @@ from tests.web.html import Visitor, patient, staff
 
 
 def test_ask_again(app: Flask, services: Services, desk: Visitor, asked: ARequest) -> None:
-    """The patient is asked for that view alone and told why; the same date of birth holds (SECURITY 4); the answer joins the case."""
+    """The patient is asked for that view alone and told why; the same date of birth holds (SECURITY 4), and it is the same case."""
     make_submitted(services, asked, views=("context", "close-up"))
     page = ask_again(desk, asked)
     assert page.status == 201
