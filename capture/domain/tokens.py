@@ -47,14 +47,22 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
-def check_token_draft(name: str, scopes: Sequence[str], days: int) -> None:
-    """Whether a token like that may be made; NotAllowed says what is wrong, and its code which field it is."""
+def token_problems(name: str, scopes: Sequence[str], days: int) -> dict[str, str]:
+    """What is not right with a token that is to be made: codes, which name the field, and sentences."""
+    problems = {}
     if not name or len(name) > MAX_NAME:
-        raise NotAllowed(f"Enter which system the token is for, in at most {MAX_NAME} characters", code="token-name")
+        problems["token-name"] = f"Enter which system the token is for, in at most {MAX_NAME} characters"
     if not scopes or not set(scopes) <= SCOPES.keys():
-        raise NotAllowed("Choose what the token may do", code="token-scopes")
+        problems["token-scopes"] = "Choose what the token may do"
     if not 1 <= days <= LONGEST_DAYS:
-        raise NotAllowed(f"A token works for 1 to {LONGEST_DAYS} days", code="token-days")
+        problems["token-days"] = f"Choose how long the token works, at most {LONGEST_DAYS} days"
+    return problems
+
+
+def check_token_draft(name: str, scopes: Sequence[str], days: int) -> None:
+    """Whether a token like that may be made; NotAllowed says the first thing that is wrong."""
+    for code, sentence in token_problems(name, scopes, days).items():
+        raise NotAllowed(sentence, code=code)
 
 
 def _check(signs: str) -> str:

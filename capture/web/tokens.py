@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from capture.actions.tokens import issue_token, revoke_token
 from capture.domain import policies
-from capture.domain.tokens import MAX_NAME, SCOPES
+from capture.domain.tokens import MAX_NAME, SCOPES, token_problems
 from capture.errors import NotAllowed
 from capture.store import tokens
 from capture.store.models import Member
@@ -38,13 +38,17 @@ def make_token() -> Answer:
     """Make a token; the answer is the only page that ever shows it."""
     check_fresh()
     name, chosen, days = text_of(request.form, "name", MAX_NAME), request.form.getlist("scopes"), text_of(request.form, "days", 4)
+    lifetime = int(days) if days in LIFETIMES else 0
+    problems = token_problems(name, chosen, lifetime)
     try:
-        number = int(days) if days in LIFETIMES else 0
-        made, token = issue_token(services(), g.practice.id, name=name, scopes=chosen, days=number, actor=g.member.id)
+        if not problems:
+            made, token = issue_token(services(), g.practice.id, name=name, scopes=chosen, days=lifetime, actor=g.member.id)
     except NotAllowed as error:
-        field = error.code.removeprefix("token-")
-        return _page({field: error.sentence}, {"name": name, "scopes": chosen, "days": days}), 422
-    return render_template("staff/token_made.jinja", made=made, token=token, scopes=SCOPES, origin=services().settings.origin), 201
+        problems[error.code] = error.sentence
+    if problems:
+        errors = {code.removeprefix("token-"): sentence for code, sentence in problems.items()}
+        return _page(errors, {"name": name, "scopes": chosen, "days": days}), 422
+    return render_template("staff/token_made.jinja", made=made, token=token, origin=services().settings.origin), 201
 
 
 @blueprint.post("/<id:token_id>/revoke")
