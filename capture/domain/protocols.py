@@ -54,13 +54,15 @@ class Protocol:
 
 @dataclass(frozen=True)
 class Site:
-    """A place on the body. `snomed` is the SNOMED CT code of its skin; `sides`: whether it has a left and a right."""
+    """A place on the body. `snomed` is the SNOMED CT code of its skin; `sides`: whether it has a left and a right; `also`: words
+    that find it beside its title."""
 
     name: str
     title: str
     sides: bool
     snomed: str
     intimate: bool
+    also: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def load_catalogue(folder: Path) -> Catalogue:
         chosen = tuple(views[view] for view in asked_for)
         _build(problems, f"protocol {name!r}", protocols, name, Protocol, {"name": name, **entry, "views": chosen})
     for name, entry in _tables(places, "sites", problems):
-        _build(problems, f"site {name!r}", sites, name, Site, {"name": name, **entry})
+        _build(problems, f"site {name!r}", sites, name, Site, {"name": name, "also": (), **entry})
     if not protocols or not sites:
         problems.append(f"{folder} names no protocol or no site")
     if problems:

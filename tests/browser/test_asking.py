@@ -33,8 +33,11 @@ def test_by_keyboard_alone(browser: Browser, demo: Demo, staff: Any) -> None:
             page.keyboard.press("Tab")
             page.keyboard.type(text)
         page.keyboard.press("Tab")
-        page.keyboard.type("Fore")  # the list finds what is typed
+        page.keyboard.type("brow")
+        expect(page.locator("#found-sites")).to_have_text("1 found: Forehead")
         expect(page.locator("#site")).to_have_value("forehead")
+        page.keyboard.press("Tab")
+        page.keyboard.type("Fore")  # the list itself finds what is typed too
         tab_to(page, "[name=place]")
         expect(page.locator("[name=place]:checked")).to_have_attribute("aria-label", "Forehead, head")
         page.keyboard.press("ArrowRight")
@@ -73,6 +76,13 @@ def test_map_by_mouse(browser: Browser, demo: Demo, staff: Any, size: dict[str, 
         page.locator("#site").select_option("nose")
         expect(page.locator(".app-body__region--chosen")).to_have_attribute("data-title", "Nose")
         expect(page.locator("[data-side-choice]")).to_be_hidden()
+        page.locator("#find-site").fill("arm")
+        expect(page.locator("#site option:checked")).to_have_text("Arm")
+        page.locator("#find-site").fill("moon")
+        expect(page.locator("#found-sites")).to_have_text("No part of the body found")
+        expect(page.locator("#site")).to_have_value("")
+        page.locator("[data-site=shin][data-side=right]").click()
+        expect(page.locator("#find-site")).to_have_value("")
         page.locator("#site").select_option("tongue")
         expect(page.locator(".app-body__region--chosen")).to_have_count(0)
 

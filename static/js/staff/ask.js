@@ -1,5 +1,5 @@
 // @ts-check
-// The form that asks for photos: the body map, the side only where there is one, the receipt of the last photos only for a follow-up.
+// The form that asks for photos: finding a part of the body by a word, the body map, the side only where there is one, the receipt of the last photos only for a follow-up.
 
 /** Wire the form up, if this page has it. */
 export function wireAsking() {
@@ -9,7 +9,8 @@ export function wireAsking() {
   const receipt = /** @type {HTMLElement | null} */ (document.querySelector("[data-receipt]"));
   const follows = /** @type {HTMLInputElement | null} */ (document.querySelector("[data-follows=yes]"));
   if (!site || !side) return;
-  const show = map ? drawRadios(map, site, side) : () => {};
+  const showAll = offerFinding(site);
+  const show = map ? drawRadios(map, site, side, showAll) : () => {};
   const fit = () => {
     fitSide(site, side);
     if (receipt && follows) receipt.hidden = !follows.checked;
@@ -20,14 +21,61 @@ export function wireAsking() {
 }
 
 /**
+ * A field that leaves in the list what a word finds, and chooses what is called that, or the first; emptied, it brings all back.
+ *
+ * @param {HTMLSelectElement} site
+ * @returns {() => void} empties it
+ */
+function offerFinding(site) {
+  const group = /** @type {HTMLElement} */ (document.querySelector("[data-find]"));
+  const field = /** @type {HTMLInputElement} */ (group.querySelector("input"));
+  const status = /** @type {HTMLElement} */ (document.getElementById("found-sites"));
+  const [nothing, ...all] = site.options;
+  group.hidden = false;
+  const find = () => {
+    const typed = field.value.trim().toLowerCase();
+    const found = all.filter((option) => startsAWord(option, typed));
+    site.replaceChildren(nothing, ...(found.length ? found : all));
+    status.textContent = typed ? foundWords(found) : "";
+    if (!typed) return;
+    site.value = (found.find((option) => option.text.toLowerCase() === typed) ?? found[0] ?? nothing).value;
+    site.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+  field.addEventListener("input", find);
+  field.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") event.preventDefault(); // it would send the form
+  });
+  return () => {
+    field.value = "";
+    find();
+  };
+}
+
+/**
+ * @param {HTMLOptionElement} option
+ * @param {string} typed in small letters
+ */
+function startsAWord(option, typed) {
+  const words = ` ${option.text} ${option.dataset.also}`.toLowerCase().replace("(", "");
+  return words.includes(` ${typed}`);
+}
+
+/** @param {HTMLOptionElement[]} found */
+function foundWords(found) {
+  if (!found.length) return "No part of the body found";
+  return `${found.length} found: ${found.map((option) => option.text).join(", ")}`;
+}
+
+/**
  * A radio button for each region, so that the map is one stop of the keyboard and has the names that a screen reader needs.
  * Choosing one chooses in the list and the side; gives what marks the region that the two name.
  *
  * @param {HTMLElement} map
  * @param {HTMLSelectElement} site
  * @param {HTMLElement} side
+ * @param {() => void} showAll brings every place back into the list
  */
-function drawRadios(map, site, side) {
+function drawRadios(map, site, side, showAll) {
   const regions = /** @type {NodeListOf<SVGElement>} */ (map.querySelectorAll(".app-body__region"));
   const pairs = [...regions].map((region) => {
     const radio = document.createElement("input");
@@ -39,6 +87,7 @@ function drawRadios(map, site, side) {
     radio.addEventListener("focus", () => region.classList.add("app-body__region--focus"));
     radio.addEventListener("blur", () => region.classList.remove("app-body__region--focus"));
     radio.addEventListener("change", () => {
+      showAll();
       site.value = region.dataset.site ?? "";
       choose(side, region.dataset.side ?? "");
     });
