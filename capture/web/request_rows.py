@@ -50,5 +50,6 @@ def _row(db: Session, request: Request, photos: int, bundle_id: str | None) -> d
         "photos": photos,
         "receipt": request.receipt,
         "url": url_for("staff.show_request", request_id=request.id),
+        "bundle_id": bundle_id,
         "bundle_url": url_for("bundles.show_bundle", bundle_id=bundle_id) if bundle_id else None,
     }

@@ -13,6 +13,7 @@ from PIL.ImageCms import ImageCmsProfile, createProfile
 
 from capture.photos.pdf import Sheet, write_pdf
 from capture.photos.sample import sample_photo
+from tests import needs
 from tests.needs import node
 
 SCRIPT = Path(__file__).parents[2] / "static" / "js" / "open" / "pdf.js"
@@ -64,6 +65,14 @@ def streams(pdf: bytes, marker: bytes) -> list[bytes]:
     return taken
 
 
+def taken_out(pdf: bytes, folder: Path) -> list[bytes]:
+    """The photos that another program, pdfimages, takes out of a PDF, in their order."""
+    pdfimages = needs.program("pdfimages", install="apt install poppler-utils")
+    (folder / "photos.pdf").write_bytes(pdf)
+    subprocess.run([pdfimages, "-all", "photos.pdf", "photo"], cwd=folder, check=True)
+    return [path.read_bytes() for path in sorted(folder.glob("photo-*.jpg"))]
+
+
 def texts(pdf: bytes) -> list[str]:
     return [bytes.fromhex(found.decode()).decode("cp1252") for found in re.findall(rb"<([0-9a-f]*)> Tj", pdf)]
 
@@ -80,6 +89,13 @@ def test_photos_are_inside_as_they_are() -> None:
     (profile,) = streams(pdf, b"/Alternate /DeviceRGB")
     with Image.open(io.BytesIO(jpegs[2])) as picture:
         assert profile == picture.info["icc_profile"]
+
+
+def test_another_program_takes_out_the_same(tmp_path: Path) -> None:
+    """pdfimages of poppler finds each JPEG in the PDF bit for bit: in colour, in grey, and with a profile."""
+    jpegs = [sample_photo("close-up", size=(1200, 900)), grey(), with_profile()]
+    pdf = write_pdf([Sheet("Request", ("J. Doe",)), *(Sheet("Photo", ("facts",), jpeg) for jpeg in jpegs)])
+    assert taken_out(pdf, tmp_path) == jpegs
 
 
 def test_text_is_inert() -> None:

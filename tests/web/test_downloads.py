@@ -55,7 +55,11 @@ def test_all_that_wait(services: Services, desk: Visitor, practice: APractice) -
     for each in asked:
         make_submitted(services, each)
     collect(services, practice.id, bundle_of(services, asked[0]).id, actor="x")
-    assert "/staff/bundles.zip" in {link.get("href") for link in desk.get("/staff/").tree.iter("a")}
+    inbox = desk.get("/staff/").tree
+    assert "/staff/bundles.zip" in {link.get("href") for link in inbox.iter("a")}
+    boxes = {box.get("value") for box in inbox.iter("input") if box.get("form") == "download" and box.get("name") == "bundle"}
+    assert boxes == {bundle_of(services, each).id for each in asked[1:]}
+    assert [form.get("action") for form in inbox.iter("form") if form.get("id") == "download"] == ["/staff/bundles.zip"]
     page = desk.get("/staff/bundles.zip")
     assert set(names(page.data)) == {f"capture-{each.receipt}.zip" for each in asked[1:]}
     assert int(page.headers["Content-Length"]) == len(page.data)
@@ -81,6 +85,7 @@ def test_nothing_to_download(services: Services, desk: Visitor, path: str) -> No
     many = "&".join(f"bundle={number:032x}" for number in range(101))
     assert "too many at once" in desk.get(f"/staff/bundles.zip?{many}").text
     collect(services, desk_practice(services, ours), ours, actor="x")
+    assert "Tick the photos" in desk.get("/staff/bundles.zip?chosen=yes").text
     empty = desk.get("/staff/bundles.zip")
     assert empty.status == 409
     assert "no photos that nobody has opened" in empty.text
