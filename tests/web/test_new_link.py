@@ -7,6 +7,7 @@ from capture.actions.expire import expire_due
 from capture.services import Services
 from capture.store.models import Request
 from tests.builders import (
+    AMember,
     ARequest,
     agree_patient,
     make_member,
@@ -17,7 +18,7 @@ from tests.builders import (
 from tests.conftest import Clock
 from tests.web.conftest import session_of
 from tests.web.desk import act, events_of, link_on, state_of
-from tests.web.html import Visitor, patient
+from tests.web.html import Visitor, patient, staff
 from tests.web.test_races import at_once
 
 
@@ -66,10 +67,16 @@ def test_new_link_while_the_patient_confirms(
         assert (row.state, row.guesses) == ("sent", 0)
 
 
-def test_two_new_links(app: Flask, services: Services, desk: Visitor, asked: ARequest) -> None:
-    """Of two links made one after the other only the last works."""
+def test_two_new_links(app: Flask, services: Services, desk: Visitor, asked: ARequest, member: AMember) -> None:
+    """Of links made one after the other only the last works; of two made at the same moment exactly one does."""
     first, second = (link_on(act(desk, asked, "resend"), asked) for _ in range(2))
     assert [patient(app, one).get(one.path).status for one in (asked, first, second)] == [404, 404, 200]
+    desks = [staff(app, session_of(services, member), asked) for _ in range(4)]
+    tokens = [one.csrf("/staff/") for one in desks]
+    path = f"/staff/requests/{asked.id}/resend"
+    pages = at_once(4, lambda number: desks[number].open("POST", path, data={"csrf_token": tokens[number]}))
+    links = [link_on(page, asked) for page in pages]
+    assert sorted(patient(app, one).get(one.path).status for one in links) == [200, 404, 404, 404]
 
 
 @pytest.mark.parametrize(("state", "page"), [("submitted", 409), ("cancelled", 409), ("locked", 409), ("expired", 409)])
