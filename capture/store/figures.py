@@ -24,10 +24,12 @@ class Waiting:
 
 def count_by_week(db: Session, practice_id: str, actions: Sequence[str], starts: Sequence[datetime]) -> dict[str, list[int]]:
     """For each kind of event, of how many requests there was one in each week; `starts` are the weeks' beginnings, oldest first."""
-    week = case(*((AuditEvent.at >= start, number) for number, start in reversed(list(enumerate(starts)))))
+    week = case(*((AuditEvent.at >= start, number) for number, start in reversed(list(enumerate(starts))))).label("week")
     wanted = (AuditEvent.practice_id == practice_id, AuditEvent.action.in_(actions), AuditEvent.at >= starts[0])
     query = (
-        select(AuditEvent.action, week, func.count(AuditEvent.subject.distinct())).where(*wanted).group_by(AuditEvent.action, week)
+        select(AuditEvent.action, week, func.count(AuditEvent.subject.distinct()))
+        .where(*wanted)
+        .group_by(AuditEvent.action, "week")
     )
     counts = {action: [0] * len(starts) for action in actions}
     for action, number, count in db.execute(query):
