@@ -8,10 +8,11 @@ from capture.actions.add_member import check_email, check_name, check_role, otpa
 from capture.actions.passkeys import check_registration
 from capture.actions.sign_in import start_staff_session, step_of
 from capture.domain.links import new_token
+from capture.domain.messages import invitation_text
 from capture.domain.passwords import check_password
 from capture.errors import Conflict, NotAllowed, NotFound
 from capture.services import Services
-from capture.store import audit, invitations, members, passkeys, recovery_codes, sessions
+from capture.store import audit, invitations, members, messages, passkeys, recovery_codes, sessions
 from capture.store.models import Practice, new_id
 
 GONE = "This invitation does not work any more. Ask the manager who sent it for a new one."
@@ -42,15 +43,32 @@ class Joining:
 
 
 def invite(services: Services, practice_id: str, email: str, role: str, *, actor: str) -> str:
-    """The link, which exists here and nowhere else. NotAllowed with the reason; Conflict when that person is in already."""
+    """The link, shown once; where e-mail is configured it is sent as well, and waits sealed until then.
+
+    NotAllowed with the reason; Conflict when that person is in already.
+    """
     email, token, now = check_email(email), new_token(), services.clock()
     check_role(role)
+    link = f"{services.settings.origin}/staff/join/{token}"
     with services.database.write() as db:
         if email in {member.email for member, _ in members.list_members(db, practice_id)}:
             raise Conflict("This person is a member of the practice already.")
         made = invitations.insert_invitation(db, practice_id, email=email, role=role, token=token, invited_by=actor, now=now)
         audit.append(db, practice_id, actor=actor, action="member invited", subject=made.id, at=now, role=role)
-    return f"{services.settings.origin}/staff/join/{token}"
+        if "email" in services.messengers:
+            name = db.get_one(Practice, practice_id).name
+            messages.queue_message(
+                db,
+                practice_id=practice_id,
+                request_id=None,
+                kind="invitation",
+                channel="email",
+                to=email,
+                subject=f"{name} invites you",
+                text=invitation_text(name, link, invitations.LIFETIME.days),
+                due_at=now,
+            )
+    return link
 
 
 def withdraw(services: Services, practice_id: str, invitation_id: str, *, actor: str) -> None:

@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
 
-from capture.errors import CaptureError, Undeliverable, Unavailable
+from capture.errors import CaptureError, Unavailable, Undeliverable
 from capture.notify.base import Message
 from capture.outbound import check_host
 
@@ -79,7 +79,7 @@ class Mail:
 
 
 def _ours(host: str, error: Exception) -> CaptureError:
-    """A 5xx about the recipient or the contents is for good; everything else may be better later. The server's words are dropped."""
+    """A 5xx about the recipient or the contents is for good; all else may be better later. The server's words are dropped."""
     if isinstance(error, smtplib.SMTPRecipientsRefused) and all(code >= 500 for code, _ in error.recipients.values()):
         return Undeliverable(code="number-refused")
     if isinstance(error, smtplib.SMTPDataError) and error.smtp_code >= 500:

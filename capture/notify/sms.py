@@ -8,14 +8,14 @@ from typing import Any
 from notifications_python_client.errors import APIError
 from notifications_python_client.notifications import NotificationsAPIClient
 
-from capture.errors import CaptureError, Undeliverable, Unavailable
+from capture.errors import CaptureError, Unavailable, Undeliverable
 from capture.notify.base import Message
 from capture.outbound import check_address
 
 _KEY = re.compile(r".*[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """A name, the service's id and the secret, with hyphens between."""
-_OURS = ("template", "personalisation")
-"""Words of a 400 that speaks of the template, not of the number."""
+_OURS = ("template", "personalisation", "api key", "trial mode")
+"""Words of a 400 that speaks of how the service is set up, not of the number."""
 
 
 class Notify:
@@ -72,5 +72,8 @@ def _ours(error: APIError) -> CaptureError:
     if status == 400 and not any(word in words for word in _OURS):
         return Undeliverable(code="number-refused")
     if status in {400, 403, 404}:
-        return Unavailable(code="notify-refused", hint=f"GOV.UK Notify answers {status}: is the key or the template wrong?")
+        return Unavailable(
+            code="notify-refused",
+            hint=f"GOV.UK Notify answers {status}: is the key or the template wrong, or the service in trial?",
+        )
     return Unavailable(code="notify-away", hint=f"GOV.UK Notify answers {status}")

@@ -49,7 +49,8 @@ def invite_member() -> Answer:
         errors["email"] = error.sentence
     if errors:
         return _page(errors, {"email": email, "role": role}), 422
-    return render_template("staff/invited.jinja", link=link, email=email, days=LIFETIME.days), 201
+    is_sent = "email" in services().messengers
+    return render_template("staff/invited.jinja", link=link, email=email, days=LIFETIME.days, is_sent=is_sent), 201
 
 
 @blueprint.post("/invitations/<id:invitation_id>/withdraw")

@@ -9,7 +9,7 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import Demo, check_accessible, running_demo, visit
+from tests.browser.conftest import Demo, running_demo, visit
 from tests.browser.steps import DESK, Photographer, sign_in
 from tests.notify.stand_in import KEY, TEMPLATE, StandIn, running_stand_in
 
@@ -77,7 +77,10 @@ def test_from_template_to_text(browser: Browser, texting: Demo, notify: StandIn)
         expect(page.get_by_role("heading", name="Text queued")).to_be_visible()
         assert keys.count <= MOST_KEYS
         look.look(page, "queued")
-        check_accessible(page)
+        for name, width, text in (("phone", 360, "100%"), ("large", 1024, "200%")):
+            page.set_viewport_size({"width": width, "height": 780})
+            page.evaluate("size => { document.documentElement.style.fontSize = size }", text)
+            look.look(page, f"queued-{name}")
         for _ in range(100):
             if notify.texts:
                 break

@@ -22,6 +22,8 @@ KEY = f"capture-{SERVICE}-{SECRET}"
 TEMPLATE = "f33517ff-2a88-4f6e-b855-c550268ce08a"
 WRONG_NUMBER = "+447700900999"
 """A number that the stand-in refuses as the service refuses one that cannot be."""
+STRANGER = "+447700900998"
+"""A number that it refuses as the service does outside the team, as long as it is in trial."""
 
 
 class StandIn:
@@ -47,6 +49,8 @@ class StandIn:
             return 400, _errors("BadRequestError", "Template not found")
         if given["phone_number"] == WRONG_NUMBER:
             return 400, _errors("ValidationError", f"phone_number {WRONG_NUMBER} is not a UK mobile number")
+        if given["phone_number"] == STRANGER:
+            return 400, _errors("BadRequestError", "Can't send to this recipient when service is in trial mode")
         made = {"id": str(uuid4()), "reference": given.get("reference"), "to": given["phone_number"]}
         with self.lock:
             self.texts.append({**made, "text": given["personalisation"]["text"]})

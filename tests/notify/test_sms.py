@@ -8,7 +8,7 @@ import pytest
 from capture.errors import CaptureError, Unavailable, Undeliverable
 from capture.notify.base import Message
 from capture.notify.sms import Notify
-from tests.notify.stand_in import KEY, TEMPLATE, WRONG_NUMBER, StandIn
+from tests.notify.stand_in import KEY, STRANGER, TEMPLATE, WRONG_NUMBER, StandIn
 
 TEXT = Message("a" * 32, "+447700900123", "Elm Surgery asks you for photos.")
 
@@ -87,7 +87,8 @@ def test_what_the_operator_must_put_right(texts: Notify, notify: StandIn, key_fi
     assert "answers" in texts.check()
     notify.body = "Your link: ((link))"
     wrong_template = Notify(key_file, SERVICE_TEMPLATE, notify.url, 2)
-    for call in (texts.check, wrong_template.check, lambda: wrong_template.send(TEXT)):
+    trial = Message(TEXT.id, STRANGER, TEXT.text)
+    for call in (texts.check, wrong_template.check, lambda: wrong_template.send(TEXT), lambda: texts.send(trial)):
         with pytest.raises(CaptureError) as caught:
             call()
         assert caught.value.code == "notify-refused"
