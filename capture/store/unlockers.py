@@ -6,7 +6,7 @@ from sqlalchemy import ForeignKey, String, delete, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from capture.errors import NotFound
-from capture.store.models import Base, RecipientRow, new_id
+from capture.store.models import Base, Member, RecipientRow, new_id
 
 
 class Unlocker(Base):
@@ -37,6 +37,13 @@ def list_unlockers(db: Session, practice_id: str, member_id: str) -> list[Unlock
     query = select(Unlocker).join(RecipientRow, RecipientRow.id == Unlocker.recipient_id)
     mine = query.where(RecipientRow.practice_id == practice_id, Unlocker.member_id == member_id)
     return list(db.scalars(mine.order_by(Unlocker.created_at, Unlocker.id)))
+
+
+def list_all_unlockers(db: Session, practice_id: str) -> list[tuple[Unlocker, Member]]:
+    """Everyone's in this practice, with whose they are, by name."""
+    query = select(Unlocker, Member).join(RecipientRow, RecipientRow.id == Unlocker.recipient_id)
+    ours = query.join(Member, Member.id == Unlocker.member_id).where(RecipientRow.practice_id == practice_id)
+    return [(one, member) for one, member in db.execute(ours.order_by(Member.name, Unlocker.created_at, Unlocker.id))]
 
 
 def find_unlocker(db: Session, practice_id: str, member_id: str, unlocker_id: str) -> Unlocker:

@@ -14,7 +14,9 @@ from capture.domain.fingerprints import words_of
 from capture.errors import AgeError, CaptureError, NotFound
 from capture.sealing.keys import Recipient
 from capture.store import audit, key_changes, key_tests, members, recipients
+from capture.store.key_changes import KeyChange
 from capture.store.models import Member, RecipientRow
+from capture.store.unlockers import list_all_unlockers
 from capture.web import services
 from capture.web.forms import text_of
 from capture.web.key_news import init_key_news
@@ -46,7 +48,11 @@ def show_keys() -> Answer:
         alone = sum(policies.may_open(role) for _, role in members.list_members(db, g.practice.id)) < 2
         return render_template(
             "staff/keys.jinja",
-            keys=[key_facts(row) for row in sorted(rows, key=_order, reverse=True) if row.used_from],
+            keys=[{**key_facts(row), **_changes_of(db, row)} for row in sorted(rows, key=_order, reverse=True) if row.used_from],
+            unlockers=[
+                {"name": one.name, "who": member.name, "created_at": one.created_at}
+                for one, member in list_all_unlockers(db, g.practice.id)
+            ],
             waiting=waiting.id if waiting else "",
             alone=alone,
             healthy=recipients.is_live(db, g.practice.id),
@@ -191,6 +197,19 @@ def _set_up_page(db: Session, errors: dict[str, str]) -> str:
         signer=signer_facts(),
         today=services().clock(),
     )
+
+
+def _changes_of(db: Session, row: RecipientRow) -> dict[str, str]:
+    """By whom the key was brought in, and by whom retired, where that was a change."""
+
+    def names(change: KeyChange) -> str:
+        return " and ".join(db.get_one(Member, who).name for who in (change.proposed_by, change.confirmed_by) if who)
+
+    done = [change for change in key_changes.list_changes(db, g.practice.id) if change.confirmed_by]
+    return {
+        "added_by": next((names(change) for change in done if change.added_id == row.id), ""),
+        "retired_by": next((names(change) for change in done if change.retired_id == row.id), ""),
+    }
 
 
 def _drill_page(errors: dict[str, str]) -> str:

@@ -1,6 +1,8 @@
 """Keys: set up and proved in the browser (here Python's own sealing stands for it), changed by two people, tried again."""
 
 import base64
+from dataclasses import replace
+from typing import Any, cast
 
 import pytest
 from flask import Flask
@@ -10,6 +12,7 @@ from capture.errors import AgeError
 from capture.sealing.age import open_sealed, seal_with_passphrase
 from capture.sealing.keys import Identity, write_identity_file
 from capture.services import Services
+from capture.store.messages import MessageRow
 from capture.store.models import AuditEvent, RecipientRow
 from capture.store.recipients import current_recipients, list_identities
 from tests.builders import (
@@ -18,6 +21,7 @@ from tests.builders import (
     APractice,
     agree_patient,
     bundle_of,
+    make_key_change,
     make_member,
     make_practice,
     make_request,
@@ -210,6 +214,7 @@ def test_after_rotation(services: Services, practice: APractice, desk: Visitor, 
     assert practice.identity.recipient.fingerprint in page.data.decode()
     shown = desk.get(KEYS).text
     assert "Practice key, retired" in shown
+    assert shown.count("by Robin Reception and Kim Second") == 2
 
 
 def test_retiring(services: Services, practice: APractice, desk: Visitor, second: Visitor) -> None:
@@ -336,3 +341,28 @@ def test_a_request_that_was_begun_before(services: Services, practice: APractice
     for sealed, keys in ((first, [new]), (last, [practice.identity])):
         with pytest.raises(AgeError, match="not sealed to this identity"):
             open_sealed(sealed, keys)
+
+
+def test_the_key_file_as_it_is_stored(services: Services, bare: APractice, manager: Visitor) -> None:
+    """SECURITY 34: the page proves with the file that the server stores, not with one of its own; the sheet has none."""
+    assert manager.get(KEYS).location == SET_UP
+    file = identity_file(services, bare.identity)
+    post(manager, f"{SET_UP}/staff", recipient=str(bare.identity.recipient), identity_file=file)
+    post(manager, f"{SET_UP}/recovery", recipient=str(bare.recovery.recipient))
+    with services.database.read() as db:
+        ids = {row.kind: row.id for row in db.query(RecipientRow).filter_by(practice_id=bare.id)}
+    assert manager.get(f"{KEYS}/{ids['staff']}.age").data.decode() == file
+    assert manager.get(f"{KEYS}/{ids['recovery']}.age").status == 404
+    assert actions(services, bare)[-1] == "key file fetched"
+    assert manager.get(f"{KEYS}/drill").status == 404
+
+
+def test_everyone_is_told_by_e_mail(app: Flask, services: Services, practice: APractice, desk: Visitor) -> None:
+    """SECURITY 35: with e-mail set up each member gets a notice of a proposal, all of one length and without a name."""
+    make_member(services, practice, role="requester")
+    with_mail = replace(services, messengers={"email": cast("Any", object())})
+    make_key_change(with_mail, make_member(with_mail, practice))
+    with services.database.read() as db:
+        letters = [db.info["vault"].open(row.text_sealed, f"messages.text/{row.id}") for row in db.query(MessageRow)]
+    assert len(letters) == 3
+    assert all("keys of your practice" in text and practice.name not in text for _, text in letters)

@@ -33,6 +33,7 @@ def test_a_passkey_is_kept_and_offered(
     page = post(desk, PASSKEYS, recipient_id=key_id, credential=CREDENTIAL, file=FILE, name="Work laptop")
     assert page.location == PASSKEYS
     assert "Work laptop" in desk.get(PASSKEYS).text
+    assert f"{member.name}: Work laptop" in desk.get("/staff/keys").text
     with services.database.read() as db:
         (made,) = db.query(Unlocker)
         assert [row.action for row in db.query(AuditEvent).filter_by(subject=member.id) if "unlocking" in row.action]
