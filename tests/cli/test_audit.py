@@ -22,17 +22,16 @@ def test_noting_and_verifying(capture: Command, open_services: Callable[[], Serv
     services = open_services()
     practice = make_practice(services)
     heads = tmp_path / "elsewhere.log"
-    elsewhere = {"CAPTURE_AUDIT_HEADS": str(heads)}
-    assert "is not there" in capture("audit", "verify", code=4, **elsewhere).stdout
-    assert capture.json("audit", "head", **elsewhere) == {"noted": 1, "file": str(heads)}
-    assert "ends where it was noted" in capture("audit", "verify", **elsewhere).stdout
+    assert "is not there" in capture("audit", "verify", code=4, CAPTURE_AUDIT_HEADS=str(heads)).stdout
+    assert capture.json("audit", "head", CAPTURE_AUDIT_HEADS=str(heads)) == {"noted": 1, "file": str(heads)}
+    assert "ends where it was noted" in capture("audit", "verify", CAPTURE_AUDIT_HEADS=str(heads)).stdout
     with services.database.write() as db:
         db.execute(text("DELETE FROM audit WHERE number > 1"))
         db.execute(text("UPDATE audit_heads SET number = 1, hash = (SELECT hash FROM audit WHERE number = 1) WHERE number > 1"))
-    (problem,) = capture.json("audit", "verify", code=4, **elsewhere)["problems"]
+    (problem,) = capture.json("audit", "verify", code=4, CAPTURE_AUDIT_HEADS=str(heads))["problems"]
     assert problem.startswith(f"practice {practice.id}: event")
     assert "but the chain ends at event 1" in problem
-    assert capture("audit", "verify", code=4, **elsewhere).stdout == f"PROBLEM  {problem}\n"
+    assert capture("audit", "verify", code=4, CAPTURE_AUDIT_HEADS=str(heads)).stdout == f"PROBLEM  {problem}\n"
 
 
 def test_a_file_of_its_own(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import inspect, select
 from capture.errors import Conflict, NotAllowed, NotFound
 from capture.store import invitations, members, openid, passkeys, recovery_codes, sessions
 from capture.store.database import Database
-from capture.store.models import Member, Practice
+from capture.store.models import Member, Practice, SessionRow
 from tests.store.conftest import NOW
 from tests.store.test_people import add_member
 
@@ -131,7 +131,7 @@ def test_an_invitation_is_used_once(database: Database, practice: Practice, ada:
     def make(token: str) -> str:
         with database.write() as db:
             values = {"email": "new@practice.example", "role": "reader", "token": token, "invited_by": ada}
-            return invitations.insert_invitation(db, practice.id, now=NOW, **values).id  # type: ignore[arg-type]
+            return invitations.insert_invitation(db, practice.id, now=NOW, **values).id
 
     before, made = make("t1"), make("t2")
     with database.write() as db:
@@ -206,12 +206,12 @@ def test_a_member_set_up_anew(database: Database, practice: Practice, ada: str) 
     """Someone who belongs to no practice is set up anew under the same id; someone who belongs to one is not."""
     person = {"email": "ADA@practice.example", "name": "Ada L", "password_hash": "h3", "code_secret": "GEZDGNBVGY3TQOJQ"}
     with database.write() as db:
-        assert members.renew_member(db, "0" * 32, now=LATER, **person).id == ada  # type: ignore[arg-type]
+        assert members.renew_member(db, "0" * 32, now=LATER, **person).id == ada
         members.add_to_practice(db, ada, practice.id, "reader")
         with pytest.raises(Conflict):
-            members.renew_member(db, "0" * 32, now=LATER, **person)  # type: ignore[arg-type]
+            members.renew_member(db, "0" * 32, now=LATER, **person)
         other = {**person, "email": "new@practice.example"}
-        assert members.renew_member(db, "0" * 32, now=LATER, **other).id == "0" * 32  # type: ignore[arg-type]
+        assert members.renew_member(db, "0" * 32, now=LATER, **other).id == "0" * 32
 
 
 def test_what_a_session_waits_for(database: Database, ada: str) -> None:
@@ -222,7 +222,7 @@ def test_what_a_session_waits_for(database: Database, ada: str) -> None:
         sessions.add_pending(db, cookie, "app", "secret words")
         sessions.add_pending(db, cookie, "register", "challenge")
     with database.read() as db:
-        (sealed,) = db.scalars(select(sessions.SessionRow.pending_sealed).where(sessions.SessionRow.pending_sealed.is_not(None)))
+        (sealed,) = db.scalars(select(SessionRow.pending_sealed).where(SessionRow.pending_sealed.is_not(None)))
         assert sealed
         assert b"secret words" not in sealed
         assert sessions.pending(db, cookie, "app") == "secret words"

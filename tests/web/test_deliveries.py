@@ -26,7 +26,7 @@ class Broken:
 
 def fail(services: Services, clock: Clock, times: int) -> None:
     """The worker tries, and the inbox does not answer, that many times."""
-    broken = replace(services, inboxes={"web": Broken()})  # type: ignore[dict-item]
+    broken = replace(services, inboxes={"web": Broken()})
     for _ in range(times):
         assert deliver_next(broken)
         clock.forward(minutes=1)
