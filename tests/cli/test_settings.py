@@ -117,6 +117,15 @@ def test_a_value_of_another_kind(tmp_path: Path, field: object) -> None:
     assert problems_of(with_file(tmp_path, f"{others}\n{name} = [1]\n"))
 
 
+def test_networks_of_webhooks() -> None:
+    """SECURITY 43: networks that webhooks may go to are networks, listed in a variable with commas; none by default."""
+    assert load_settings({}).webhook_networks == ()
+    assert load_settings({"CAPTURE_WEBHOOK_NETWORKS": "10.20.0.0/16, fd12::/32"}).webhook_networks == ("10.20.0.0/16", "fd12::/32")
+    for networks in ("10.20.0.1/16", "intranet", "10.0.0.0/33"):
+        assert any("webhook_networks has" in problem for problem in problems_of({"CAPTURE_WEBHOOK_NETWORKS": networks}))
+    assert problems_of({"CAPTURE_WEBHOOK_CA_FILE": "/nowhere.pem"})
+
+
 @pytest.mark.parametrize(
     ("languages", "said"),
     [("en, xx", "languages has 'xx', which is none of ar"), ("cy", "languages must have 'en' among them"), ("en en", "none twice")],

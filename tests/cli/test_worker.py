@@ -2,14 +2,18 @@
 
 import logging
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import pytest
 
 from capture import worker
 from capture.actions.deliver import deliver_next
+from capture.actions.webhooks import add_webhook
 from capture.domain.requests import State
 from capture.errors import Unavailable
+from capture.notify.webhooks import Webhooks
 from capture.services import Services
 from capture.store.models import Request
 from tests.builders import make_practice, make_request, make_submitted
@@ -65,3 +69,37 @@ def test_the_loop_notes_links_whose_time_is_over(services: Services, monkeypatch
     monkeypatch.setattr(worker, "monotonic", now)
     worker.work(services, stop)
     assert len(looks) == 2
+
+
+def test_a_receiver_that_stalls_holds_up_no_bundle(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a webhook waits for its receiver bundles are delivered; when the worker ends it does not wait for it."""
+    stalled, over, stop = threading.Event(), threading.Event(), threading.Event()
+
+    class Stalling(Webhooks):
+        def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+            stalled.set()
+            over.wait(20)
+
+    practice = make_practice(services)
+    add_webhook(services, practice.id, "https://hooks.example.org/", actor="operator")
+    asked = make_request(services, practice)
+    make_submitted(services, asked, delivered=False)
+    monkeypatch.setattr(worker, "PAUSE", 0.01)
+    working = threading.Thread(target=worker.work, args=(replace(services, webhooks=Stalling((), None, 1.0)), stop))
+    working.start()
+    assert stalled.wait(10)
+    for _ in range(500):
+        with services.database.read() as db:
+            if db.get_one(Request, asked.id).state == State.DELIVERED:
+                break
+        time.sleep(0.02)
+    else:
+        raise AssertionError("the bundle was not delivered")
+    assert not over.is_set()
+    stop.set()
+    working.join(5)
+    assert not working.is_alive()
+    over.set()
+    for thread in threading.enumerate():
+        if thread.name == "webhooks":
+            thread.join(5)

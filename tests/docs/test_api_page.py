@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -80,8 +81,9 @@ def test_its_event_verifies() -> None:
     headers = {"webhook-id": "msg_1", "webhook-timestamp": str(int(now.timestamp())), "webhook-signature": signature}
     known = {"secret": secret, "headers": headers}
     (code,) = blocks("python")
-    exec(code, event := {**known, "body": body})
-    assert event["event"]["type"] == "request.delivered"
+    taken: dict[str, Any] = {**known, "body": body}
+    exec(code, taken)
+    assert taken["event"]["type"] == "request.delivered"
     with pytest.raises(Exception, match="No matching signature"):
         exec(code, {**known, "body": body.replace("KX7", "KX8")})
     assert all(f"`{state}`" in PAGE for states in MOVES.values() for state in states if state is not State.DRAFTED)

@@ -1,18 +1,22 @@
 """The API for requests: SECURITY 3, 7, 23, 28 and 29 for other systems, asking once, lists, cancelling."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from capture.actions.allow_intimate import allow_intimate
 from capture.actions.tokens import revoke_token
 from capture.domain.links import token_hash
 from capture.domain.policies import NO_CHILD, NOT_SWITCHED_ON
 from capture.domain.tokens import SCOPES, new_token
+from capture.notify.base import Message
 from capture.services import Services
 from capture.store import requests, tokens
+from capture.store.messages import MessageRow
 from capture.store.models import AuditEvent, Request
 from capture.store.tokens import Token
 from tests.builders import APractice, ARequest, agree_patient, bundle_of, make_practice, make_request, make_submitted
@@ -45,6 +49,38 @@ def test_asking(app: Flask, services: Services, practice: APractice, system: Sys
         assert (details.asked_by, details.nhs_number, details.message) == ("Dr Sam Okafor", "9434765919", "Use a ruler.")
         assert {event.actor for event in db.query(AuditEvent).filter_by(action="request sent")} == {f"token:{system.token_id}"}
     assert Visitor(app).get(asked.path).status == 200
+
+
+def test_the_link_by_text_and_by_mail(services: Services, practice: APractice, system: System) -> None:
+    """With a number or an address the service sends the link itself; where it cannot, or they are none, nothing is asked."""
+    sending = replace(services, messengers={"sms": NoCarrier(), "email": NoCarrier()})
+    carried = System(app_with(sending), system.token)
+    told = carried.ask(phone="07911 123456", email="pat@example.com").json
+    with services.database.read() as db:
+        rows = db.query(MessageRow).filter_by(request_id=told["id"], kind="link").all()
+        assert {row.channel: letter_to(db, row) for row in rows} == {"sms": "+447911123456", "email": "pat@example.com"}
+    for change in ({"phone": "0191 498 0456"}, {"email": "nobody"}):
+        assert error_of(carried.ask(**change)) == (422, "cannot-ask")
+    for change in ({"phone": "07911 123456"}, {"email": "pat@example.com"}):
+        assert error_of(system.ask(**change)) == (422, "not-valid")
+    with services.database.read() as db:
+        assert db.query(Request).count() == 1
+
+
+class NoCarrier:
+    """A messenger that is set up; nothing is handed to it here."""
+
+    def send(self, message: Message) -> str:
+        raise AssertionError(message.id)
+
+    def check(self) -> str:
+        raise AssertionError
+
+
+def letter_to(db: Session, row: MessageRow) -> str:
+    """Whom a message that waits goes to."""
+    to: str = db.info["vault"].open(row.to_sealed, f"messages.to/{row.id}")
+    return to
 
 
 def test_who_asks_is_the_system_where_nobody_is_named(services: Services, practice: APractice, system: System) -> None:
@@ -356,7 +392,7 @@ def test_errors_are_json_in_english(app: Flask, system: System) -> None:
     assert [error_of(answer) for answer in answers] == [(404, "not-found"), (404, "not-found"), (405, "method-not-allowed")]
     assert "another practice" in answers[0].json["error"]["sentence"]
     assert set(answers[2].headers["Allow"].split(", ")) == {"GET", "HEAD", "OPTIONS", "POST"}
-    app.view_functions["api.list_all"] = lambda: 1 / 0
+    app.view_functions["api.list_all"] = lambda: str(1 / 0)
     assert error_of(system.get("/requests")) == (500, "error")
 
 

@@ -138,7 +138,7 @@ def test_a_worker_that_was_replaced(sender: Services, practice: APractice, hook:
     make_request(sender, practice)
 
     class Slow(Webhooks):
-        def post(self, *_args: object) -> None:  # type: ignore[override]
+        def post(self, *_args: object) -> None:
             clock.forward(minutes=3)
             with sender.database.write() as db:
                 assert webhooks.lease_due(db, clock())

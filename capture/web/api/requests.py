@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from capture.actions.ask_for_system import ask_for_system
 from capture.actions.cancel import cancel
 from capture.actions.issue_link import Draft
-from capture.domain.identifiers import read_nhs_number, read_reference
+from capture.domain.identifiers import read_email, read_mobile, read_nhs_number, read_reference
 from capture.domain.requests import State
 from capture.errors import NotAllowed, NotValid
 from capture.settings import RANGES
@@ -24,6 +24,7 @@ from capture.web.api.calls import blueprint, needs
 from capture.web.ask_fields import MESSAGE_LIMIT
 
 LIMITS = {"label": 80, "protocol": 40, "site": 40, "side": 5, "follows": 16, "reference": 60, "nhs_number": 20, "asked_by": 80}
+LIMITS |= {"phone": 20, "email": 254}
 FIELDS = (*LIMITS, "message", "date_of_birth", "days")
 REQUIRED = ("label", "protocol")
 _KEY = re.compile(r"[!-~]{8,200}")
@@ -40,6 +41,8 @@ def ask() -> tuple[Response, int, dict[str, str]]:
     asked_by = texts.pop("asked_by") or g.token.name
     texts["reference"] = _checked(read_reference, texts["reference"])
     texts["nhs_number"] = _checked(read_nhs_number, texts["nhs_number"])
+    texts["phone"] = _checked(_read_phone, texts["phone"])
+    texts["email"] = _checked(_read_email, texts["email"])
     draft = Draft(
         **texts,
         message=reading.text(values, "message", MESSAGE_LIMIT),
@@ -99,6 +102,22 @@ def _shown(db: Session, row: Request) -> dict[str, Any]:
     names = ("label", "reference", "protocol", "site", "side", "follows", "asked_by")
     asked = {name: getattr(details, name) for name in names}
     return {**_outside(row), **asked, "bundle_id": bundle.id if bundle else None}
+
+
+def _read_phone(typed: str) -> str:
+    _check_sends(typed, "sms", "phone")
+    return read_mobile(typed, fiction=services().settings.demo or services().settings.test_messages)
+
+
+def _read_email(typed: str) -> str:
+    _check_sends(typed, "email", "email")
+    return read_email(typed)
+
+
+def _check_sends(typed: str, channel: str, field: str) -> None:
+    """A system that gives a number counts on the text: where nothing would send it, it is told."""
+    if typed and channel not in services().messengers:
+        raise NotValid(f"{field} cannot be used: this service does not send the link that way.")
 
 
 def _key() -> str:
