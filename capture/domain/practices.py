@@ -19,7 +19,7 @@ class Choices:
     """One field for each thing chosen. `protocols_off` and `languages` are names; no language stands for all.
 
     `wait_hours` counts hours in which the practice is open, until staff are told that photos wait; `remind_days` days, until a
-    patient who did nothing is reminded (0: never); `notice_email` is told both, or nobody is where it is empty.
+    patient who did nothing is reminded (0: never); `notice_email` is told what waits for staff, or nobody is where it is empty.
     """
 
     name: str

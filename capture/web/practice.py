@@ -122,6 +122,7 @@ def _page(errors: Errors, values: dict[str, Any]) -> str:
         values=values,
         saved="saved" in request.args and not errors,
         fresh=g.fresh,
+        channels=set(services().messengers),
         days=DAYS,
         presets=list(services().presets.values()),
         protocols=list(catalogue.protocols.values()),

@@ -14,6 +14,7 @@ from capture.store.models import AuditEvent, Practice, SessionRow
 from tests.builders import APractice, ARequest, make_member, make_practice, make_request, make_submitted
 from tests.web.conftest import session_of
 from tests.web.html import Page, Visitor, patient, staff
+from tests.web.system import make_system
 
 SETTINGS = "/staff/practice/settings"
 
@@ -112,6 +113,17 @@ def test_photos_that_are_switched_off(services: Services, desk: Visitor, practic
         with pytest.raises(NotAllowed, match="does not ask for these"):
             issue_link(services, practice.id, draft, actor="operator")
     make_submitted(services, asked)
+
+
+def test_another_system_keeps_to_it_too(app: Flask, services: Services, desk: Visitor, practice: APractice) -> None:
+    """What is switched off cannot be asked for through the API either; the answer says so. The trail names the system."""
+    system = make_system(app, services, practice)
+    assert system.ask().status_code == 201
+    save(desk, protocol=["rash"])
+    answer = system.ask()
+    assert 400 <= answer.status_code < 500
+    assert "does not ask for these photos" in answer.text
+    assert "Record system" in desk.get("/staff/practice/audit?action=request+sent").text
 
 
 def test_the_preset_comes_first(services: Services, desk: Visitor, asked: ARequest) -> None:
