@@ -57,7 +57,8 @@ def current_recipients(db: Session, practice_id: str) -> list[RecipientRow]:
     check_mac(db, practice_id)
     rows = [row for row in list_recipients(db, practice_id) if in_use(row)]
     if not {row.kind for row in rows} >= set(KINDS):
-        raise Unavailable(hint="this practice has no proven keys: its managers set them up under Practice, Keys (docs/keys.md)")
+        ways = "its managers set them up in the browser, or `capture practice key --recipient` and `practice prove` do"
+        raise Unavailable(hint=f"this practice has no proven keys: {ways}")
     return rows
 
 
