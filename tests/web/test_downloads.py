@@ -91,6 +91,14 @@ def test_nothing_to_download(services: Services, desk: Visitor, path: str) -> No
     assert "no photos that nobody has opened" in empty.text
 
 
+def test_too_large_for_one_download(desk: Visitor, path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More than one archive can hold is refused with what to do; each bundle alone still comes."""
+    monkeypatch.setattr("capture.web.downloads.MOST", 1000)
+    page = desk.get("/staff/bundles.zip")
+    assert (page.status, "Choose fewer" in page.text) == (409, True)
+    assert desk.get(path).status == 200
+
+
 def desk_practice(services: Services, bundle_id: str) -> str:
     """The practice that a bundle belongs to."""
     with services.database.read() as db:
