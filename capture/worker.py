@@ -18,17 +18,19 @@ from capture.services import Services
 logger = logging.getLogger("capture.worker")
 PAUSE = 1.0
 """Seconds between two looks at an empty outbox."""
+LAST_STEP = 1.0
+"""Seconds that what is being sent gets to come to its end."""
 SWEEP_EVERY = 60.0
 """Seconds between two looks for links whose time is over."""
 
 
 def work(services: Services, stop: threading.Event) -> None:
-    """Deliver until `stop` is set. Webhooks go in a thread of their own, so that a receiver that stalls holds up no bundle."""
+    """Deliver until `stop` is set. Webhooks and messages go in threads of their own: a receiver that stalls holds up no bundle."""
     sweep_at = monotonic()
 
     def step() -> bool:
         nonlocal sweep_at
-        busy = deliver_next(services) | send_next(services)
+        busy = deliver_next(services)
         if monotonic() >= sweep_at:
             expire_due(services)
             flag_waiting(services)
@@ -37,11 +39,18 @@ def work(services: Services, stop: threading.Event) -> None:
             note_due_heads(services)
         return busy
 
-    threading.Thread(target=_repeat, args=(partial(send_webhook, services), stop), name="webhooks", daemon=True).start()
+    beside = [
+        threading.Thread(target=_repeat, args=(partial(send, services), stop), name=name, daemon=True)
+        for name, send in {"webhooks": send_webhook, "messages": send_next}.items()
+    ]
+    for thread in beside:
+        thread.start()
     try:
         _repeat(step, stop)
     finally:
         stop.set()
+        for thread in beside:
+            thread.join(LAST_STEP)
 
 
 def _repeat(step: Callable[[], bool], stop: threading.Event) -> None:

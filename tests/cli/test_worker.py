@@ -71,6 +71,33 @@ def test_the_loop_notes_links_whose_time_is_over(services: Services, monkeypatch
     assert len(looks) == 2
 
 
+def test_a_text_that_stalls_holds_up_no_bundle(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a text waits for its carrier bundles are delivered; when the worker ends it does not wait for it."""
+    stalled, over, stop = threading.Event(), threading.Event(), threading.Event()
+
+    def stall(_services: Services) -> bool:
+        stalled.set()
+        return over.wait(20)
+
+    delivered: list[bool] = []
+
+    def deliver(_services: Services) -> bool:
+        if stalled.wait(10):
+            delivered.append(not over.is_set())
+            stop.set()
+        return False
+
+    monkeypatch.setattr(worker, "send_next", stall)
+    monkeypatch.setattr(worker, "deliver_next", deliver)
+    monkeypatch.setattr(worker, "LAST_STEP", 0.1)
+    worker.work(services, stop)
+    assert delivered == [True]
+    over.set()
+    for thread in threading.enumerate():
+        if thread.name == "messages":
+            thread.join(5)
+
+
 def test_a_receiver_that_stalls_holds_up_no_bundle(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a webhook waits for its receiver bundles are delivered; when the worker ends it does not wait for it."""
     stalled, over, stop = threading.Event(), threading.Event(), threading.Event()

@@ -51,7 +51,7 @@ def test_nothing_of_the_patient(
             raise ValueError(f"{asked.token} {asked.label} {asked.born} {args}")
 
         broken.setattr("capture.actions.open_link.find_link", fail)
-        broken.setattr("capture.store.requests.details_of", fail)
+        broken.setattr("capture.web.request_rows.details_of", fail)
         assert patient(app, asked).get(asked.path).status == 500  # from a browser that holds no receipt
         assert visitor.submit(form, asked.form).status == 500
         assert desk.get("/staff/").status == 500
