@@ -32,7 +32,7 @@ FIRST = {"capture.web.patient", "capture.web.tus", "capture.web.errors"}
 FOR_STAFF = {"capture.domain.again", "capture.domain.policies", "capture.actions.issue_link"}
 """What those of the first line import of `web`, `actions` and `domain` is translated, but for the sentences of the second."""
 KINDS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.CaptureError)}
-KINDS -= {"SettingsError", "BundleError", "AgeError", "TokenRefused", "NotValid"}  # an operator's, or a program's
+KINDS -= {"SettingsError", "BundleError", "AgeError", "TokenRefused", "NotValid", "Undeliverable"}  # an operator's, or a program's
 KEYWORDS = {**DEFAULT_KEYWORDS, "plural_forms": (1, 2)}
 Message = str | tuple[str, ...]
 
