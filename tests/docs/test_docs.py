@@ -136,7 +136,7 @@ def test_example_is_a_command(page: str, line: str) -> None:
         context = click.Context(command, parent=context, info_name=word)
     given: dict[str, Any] = command.make_parser(context).parse_args(words)[0]
     missing = [
-        parameter.name for parameter in command.params if parameter.required and given.get(parameter.name or "") in {None, ()}
+        parameter.name for parameter in command.params if parameter.required and given.get(parameter.name or "") in (None, (), [])
     ]
     assert not missing, f"{page}: {missing}"
 
