@@ -6,9 +6,8 @@ from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from capture.photos.sample import sample_photo
 from tests.browser.conftest import Demo
-from tests.browser.steps import VIEWS, fill_date
+from tests.browser.steps import VIEWS, drawn, fill_date
 
 ASKED = ("request", "create", "--practice", "A81001", "--dob", "1980-03-31", "--label", "Everyone", "--protocol", "lesion")
 PLACE = ("--site", "back-of-forearm", "--side", "left")
@@ -45,7 +44,7 @@ def walk(page: Page, demo: Demo, link: str, folder: Path, look: Look) -> str:
         expect(page.locator("#guide")).to_be_visible()
         look(page, f"photo-{view}")
         picked = folder / f"{view}.jpg"
-        picked.write_bytes(sample_photo(view, size=(1600, 1200)))
+        picked.write_bytes(drawn(view, size=(1600, 1200)))
         page.locator("#photo").set_input_files(picked)
         expect(page.locator("#look")).to_be_visible()
         look(page, f"look-{view}")

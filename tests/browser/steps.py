@@ -3,6 +3,7 @@
 import os
 import re
 import time
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ IPHONE: dict[str, Any] = {
     ),
 }
 DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+drawn = cache(sample_photo)  # drawing one takes longer than sending it
 BORN = {"day": "31", "month": "3", "year": "1980"}
 VIEWS = ["context", "close-up", "close-up-scale"]
 
@@ -112,7 +114,7 @@ def take(page: Page, view: str, look: Photographer, folder: Path, *, size: tuple
     """Pick a photo on the page that asks for this view, and use it."""
     look.look(page, f"photo-{view}")
     picked = folder / f"{view}.jpg"
-    picked.write_bytes(sample_photo(view, size=size))
+    picked.write_bytes(drawn(view, size=size))
     page.locator("#photo").set_input_files(picked)
     if not look.script:
         page.get_by_role("button", name="Continue").click()

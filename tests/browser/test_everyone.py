@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from capture.photos.sample import sample_photo
 from capture.settings import TRANSLATIONS
 from tests.browser.conftest import Demo, check_accessible, running_demo, visit
 from tests.browser.everyone import ask, in_language, walk
-from tests.browser.steps import DESK, PIXEL, Photographer
+from tests.browser.steps import DESK, PIXEL, Photographer, drawn
 
 ALL = ["en", *sorted(path.name for path in TRANSLATIONS.iterdir() if (path / "LC_MESSAGES").is_dir())]
 REFUSED = re.compile("the server responded with a status of 4")
@@ -225,7 +224,7 @@ def press(page: Page, selector: str, key: str) -> None:
 def take_by_keyboard(page: Page, folder: Path) -> None:
     """Choose a photo from the device, and use it."""
     picked = folder / "picked.jpg"
-    picked.write_bytes(sample_photo("close-up", size=(1600, 1200)))
+    picked.write_bytes(drawn("close-up", size=(1600, 1200)))
     tab_to(page, "#photo")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")

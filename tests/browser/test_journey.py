@@ -1,11 +1,7 @@
 """The whole journey in Chromium: a member asks, a patient takes photos, the member opens them; with and without script."""
 
 import hashlib
-import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +10,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser.conftest import ROOT, Demo, visit
+from tests.browser.conftest import Demo, visit
 from tests.browser.steps import DESK, IPHONE, PIXEL, VIEWS, Photographer, ask, find_bundle, send, unlock
 
 
@@ -58,10 +54,8 @@ def open_photos(page: Page, demo: Demo, receipt: str, tmp_path: Path, look: Phot
 def check_command_line(demo: Demo, bundle: Path, saved: Path, out: Path) -> None:
     """`capture open` gives the very files that the browser gave."""
     identity = demo.tour["identity_file"]
-    command = [sys.executable, "-m", "capture", "open", str(bundle), "--identity", identity, "--out", str(out), "--json"]
-    environment = {**os.environ, "CAPTURE_PASSPHRASE": demo.tour["passphrase"]}
-    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True, cwd=ROOT)
-    opened = json.loads(done.stdout)
+    passphrase = demo.tour["passphrase"]
+    opened = demo.capture("open", str(bundle), "--identity", identity, "--out", str(out), CAPTURE_PASSPHRASE=passphrase)
     assert opened["note"] == "It itches at night."
     assert [photo["view"] for photo in opened["photos"]] == VIEWS
     first = Path(opened["photos"][0]["path"])
