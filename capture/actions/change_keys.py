@@ -53,20 +53,20 @@ def confirm(services: Services, practice_id: str, change_id: str, *, actor: str)
     now = services.clock()
     with services.database.write() as db:
         change = _open_change(db, practice_id, change_id)
-        if change.proposed_by == actor:
-            raise NotAllowed("Another person must confirm what you have proposed.", code="second-person")
-        added, retired = keys_of(db, change)
+        added, retired = _confirmable(db, change, actor)
         if added:
-            if added.proved_at is None:
-                raise Conflict("The new key was not tried yet. Whoever proposed it must open a test with it first.")
             added.used_from = now
         if retired:
-            if not added:
-                _check_not_last(db, retired)
             retired.retired_at = now
         change.confirmed_by, change.closed_at = actor, now
         recipients.write_mac(db, practice_id)
         _note(services, db, change, "key change confirmed", actor)
+
+
+def check_can_confirm(services: Services, practice_id: str, change_id: str, *, actor: str) -> None:
+    """Whether this person can confirm it now; raises as `confirm`."""
+    with services.database.write() as db:
+        _confirmable(db, _open_change(db, practice_id, change_id), actor)
 
 
 def withdraw(services: Services, practice_id: str, change_id: str, *, actor: str) -> None:
@@ -85,6 +85,17 @@ def keys_of(db: Session, change: KeyChange) -> tuple[RecipientRow | None, Recipi
     """The key that the change adds and the one that it retires, where there is one; a forgotten one is not there."""
     ids = {row.id: row for row in recipients.list_recipients(db, change.practice_id)}
     return ids.get(change.added_id or ""), ids.get(change.retired_id or "")
+
+
+def _confirmable(db: Session, change: KeyChange, actor: str) -> tuple[RecipientRow | None, RecipientRow | None]:
+    if change.proposed_by == actor:
+        raise NotAllowed("Another person must confirm what you have proposed.", code="second-person")
+    added, retired = keys_of(db, change)
+    if added and added.proved_at is None:
+        raise Conflict("The new key was not tried yet. Whoever proposed it must open a test with it first.")
+    if retired and not added:
+        _check_not_last(db, retired)
+    return added, retired
 
 
 def _propose(

@@ -75,6 +75,7 @@ def confirm(change_id: str) -> Answer:
     """The words are the same on both screens: make the change."""
     policies.check_may_open(g.role)
     check_fresh()
+    change_keys.check_can_confirm(services(), g.practice.id, change_id, actor=g.member.id)
     if not request.form.get("compared"):
         return _change_page(change_id, {"compared": "Compare the words with the other person first, then tick the box"}), 422
     change_keys.confirm(services(), g.practice.id, change_id, actor=g.member.id)
