@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from io import BytesIO
 from threading import Barrier
 from typing import TypeVar
 
@@ -107,10 +108,8 @@ def test_same_photo_twenty_times(app: Flask, services: Services, asked: ARequest
     photo_id, photo = secrets.token_hex(16), photo_bytes()
 
     def send(number: int) -> Page:
-        action, fields = forms[number].form()
-        fields["photo_id"] = [photo_id]
-        forms[number].form = lambda: (action, fields)  # type: ignore[method-assign]
-        return visitors[number].send_photo(forms[number], photo)
+        values = {"photo_id": photo_id, "photo": (BytesIO(photo), "IMG_0001.JPG")}
+        return visitors[number].submit(forms[number], values, content_type="multipart/form-data")
 
     assert Counter(page.status for page in at_once(20, send)) == {201: 20}
     assert [photo.id for photo in photos_of(services, asked)] == [photo_id]
