@@ -117,7 +117,10 @@ export function mountOpening(root, desk) {
   find("#open-manual", root).hidden = true;
   find("#open-otherwise", root).hidden = false;
   if (desk.unlocked) open(undefined);
-  else display("form");
+  else {
+    display("form");
+    passphrase.focus();
+  }
   return () => {
     desk.whenLocked = () => {};
     desk.drop();
