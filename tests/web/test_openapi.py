@@ -25,7 +25,7 @@ from tests.web.system import ROOT, System, make_system
 EACH = 12
 """Calls made of each operation that are right, and as many that are wrong."""
 LATER = ("ignored_auth", "positive_data_acceptance")
-"""Checks that tests/web/test_api.py makes by hand: without a token; and a body of the right form that a policy refuses."""
+"""What test_api.py and test_api_requests.py check by hand: no token; a body of the right form that a policy refuses."""
 
 
 @pytest.fixture
