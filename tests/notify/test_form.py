@@ -9,7 +9,7 @@ from capture.store.models import Practice
 from tests.builders import AMember, make_member, make_practice
 from tests.notify.stand_in import StandIn
 from tests.notify.test_sending import EMAIL, PHONE, rows, send_all, states
-from tests.web.conftest import session_of
+from tests.web.conftest import app_with, session_of
 from tests.web.html import Visitor, staff
 from tests.web.test_staff import FIELDS
 
@@ -104,3 +104,11 @@ def test_the_page_of_the_request(carried: Services, desk: Visitor) -> None:
     page = desk.submit(desk.get("/staff/requests/new"), {**FIELDS, "phone": "07700 900123"})
     send_all(carried)
     assert describe("link", "sms", "sent") in desk.get(page.link("See this request")).text
+
+
+def test_the_demo_says_what_it_lacks(services: Services) -> None:
+    """In a demo that sends nothing the page with the link says so."""
+    member = make_member(services, make_practice(services))
+    desk = staff(app_with(services, demo=True), session_of(services, member))
+    page = desk.submit(desk.get("/staff/requests/new"), FIELDS)
+    assert "Texts and e-mails are not set up in this demo" in page.text
