@@ -53,6 +53,9 @@ def test_one_passphrase_for_a_round(browser: Browser, demo: Demo, staff: Any, th
         expect(page).to_have_title(re.compile("^Inbox"))
         expect(page.get_by_role("button", name="Lock now")).to_be_visible()
         check_accessible(page)
+        page.get_by_label("Search by name").fill("patient 3")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("1 request for “patient 3”")).to_be_visible()
         page.get_by_role("link", name="Patient 3", exact=True).click()
         page.get_by_role("button", name="Open photos").click()
         see_opened(page, "Patient 3")
@@ -60,7 +63,7 @@ def test_one_passphrase_for_a_round(browser: Browser, demo: Demo, staff: Any, th
         assert page.evaluate(KEPT) == [0, 0, 0, 0]
         assert [request.url for request in sent if "identities" in request.url] == []
         bodies = [request.post_data or "" for request in sent]
-        assert all(re.fullmatch(r"(csrf_token=[\w.-]+)?", body) for body in bodies)
+        assert all(re.fullmatch(r"(csrf_token=[\w.-]+(&q=patient\+3)?)?", body) for body in bodies)
         page.get_by_role("button", name="Lock now").click()
         expect(page.get_by_text("This page has forgotten the photos and the key")).to_be_visible()
         expect(page.locator("#passphrase")).to_be_focused()

@@ -3,6 +3,7 @@
 // unlocked. Whatever goes wrong, and every other page, is an ordinary navigation: then the key is gone.
 import { linkOf, parse, swap, toTop } from "../pages.js";
 
+const SEARCH = "/staff/search";
 const PATHS = /^\/staff\/((bundles|requests)\/[0-9a-f]{32})?$/;
 
 /**
@@ -17,16 +18,24 @@ export function goRounds({ kept, wanted, mount }) {
   /** @type {AbortController | undefined} */
   let fetching;
 
-  /** @param {string} address */
-  const go = async (address) => {
+  /**
+   * @param {string} address
+   * @param {HTMLFormElement} [form] that is sent there; its answer is shown where one is, as it has no address of its own
+   */
+  const go = async (address, form) => {
     fetching?.abort();
     fetching = new AbortController();
     const { signal } = fetching;
     try {
-      const answer = await fetch(address, { headers: { Accept: "text/html" }, signal });
+      const sent = form && {
+        method: "POST",
+        body: new URLSearchParams(/** @type {any} */ (new FormData(form))),
+      };
+      const answer = await fetch(address, { headers: { Accept: "text/html" }, signal, ...sent });
       const page = parse(await answer.text());
-      if (!answer.ok || !isOurs(answer.url)) throw new Error(`${answer.status}`);
-      if (answer.url !== location.href) history.pushState(null, "", answer.url);
+      if (!answer.ok || !(form ? answer.url === address : isOurs(answer.url)))
+        throw new Error(`${answer.status}`);
+      if (!form && answer.url !== location.href) history.pushState(null, "", answer.url);
       at = here();
       end();
       swap(page, kept);
@@ -35,7 +44,9 @@ export function goRounds({ kept, wanted, mount }) {
       end = mount();
       toTop();
     } catch {
-      if (!signal.aborted) location.assign(address);
+      if (signal.aborted) return;
+      if (form) form.submit();
+      else location.assign(address);
     }
   };
   document.addEventListener("click", (event) => {
@@ -43,6 +54,12 @@ export function goRounds({ kept, wanted, mount }) {
     if (!link || !isOurs(link.href)) return;
     event.preventDefault();
     go(link.href);
+  });
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (!wanted() || !(form instanceof HTMLFormElement) || new URL(form.action).pathname !== SEARCH) return;
+    event.preventDefault();
+    go(form.action, form);
   });
   addEventListener("popstate", () => {
     if (here() !== at) go(location.href); // and not only a step to a part of the page
