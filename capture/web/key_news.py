@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, g, render_template
 
-from capture.actions.prove_keys import drill_due
+from capture.actions.prove_keys import DRILL_EVERY, drill_due
 from capture.store import key_changes, recipients
 from capture.web import services
 
@@ -28,6 +28,7 @@ def key_news() -> dict[str, Any]:
                 "was_live": recipients.was_live(db, g.practice.id),
                 "waiting": waiting.id if waiting and waiting.proposed_by != g.member.id else "",
                 "news": key_changes.has_news(db, g.practice.id, g.member.id),
+                "drill_days": DRILL_EVERY.days,
                 "drill_due": drill_due(db, g.practice.id, services().clock()),
             }
     news: dict[str, Any] = g.key_news

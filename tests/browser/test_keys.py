@@ -45,16 +45,18 @@ def practice_with_photos(demo: Demo) -> tuple[str, str]:
         services.close()
 
 
-def choose_passphrase(page: Page, passphrase: str = PASSPHRASE) -> None:
-    """Make a key and lock it: a weak passphrase is refused before a strong one is taken."""
+def choose_passphrase(page: Page, passphrase: str = PASSPHRASE) -> str:
+    """Make a key and lock it: a weak passphrase is refused before a strong one is taken. Gives the words of the key."""
     page.get_by_role("button", name="Make the key").click()
     expect(page.get_by_role("heading", name="Choose a passphrase")).to_be_focused()
+    words = page.locator("[data-words]").inner_text()
     page.locator("#passphrase").fill("password1234")
     page.get_by_role("button", name="Lock the key").click()
     expect(page.get_by_role("alert").filter(has_text="harder to guess")).to_be_visible()
     page.locator("#passphrase").fill(passphrase)
     expect(page.get_by_text("Very hard to guess.")).to_be_visible()
     page.get_by_role("button", name="Lock the key").click()
+    return words
 
 
 def test_a_practice_sets_up_its_keys(browser: Browser, named: Demo, tmp_path: Path) -> None:
@@ -72,8 +74,8 @@ def test_a_practice_sets_up_its_keys(browser: Browser, named: Demo, tmp_path: Pa
         page.get_by_role("link", name="Set up the keys").last.click()
         expect(page.get_by_role("button", name="Make the key")).to_be_visible()
         look.look(page, "make")
-        choose_passphrase(page)
-        page.get_by_role("button", name="Make the recovery sheet").click()
+        made = choose_passphrase(page)
+        page.get_by_role("button", name="Make the recovery sheet").click(timeout=20_000)
         expect(page.get_by_role("heading", name="Recovery sheet")).to_be_focused()
         groups = page.locator("[data-groups] > li").all_inner_texts()
         look.look(page, "sheet")
@@ -83,10 +85,11 @@ def test_a_practice_sets_up_its_keys(browser: Browser, named: Demo, tmp_path: Pa
         page.get_by_label("The sheet is printed").check()
         page.get_by_role("button", name="Go on").click()
         expect(page.get_by_role("button", name="Try the sheet")).to_be_visible()
+        expect(page.get_by_text(made, exact=True)).to_be_visible()
         look.look(page, "try")
         page.locator("#passphrase").fill(PASSPHRASE)
         page.get_by_role("button", name="Try the key").click()
-        expect(page.get_by_text("Tried. It works.")).to_have_count(1)
+        expect(page.get_by_text("Tried. It works.")).to_have_count(1, timeout=20_000)
         page.locator("#sheet").fill(" ".join(groups[:-1]).lower())
         page.get_by_role("button", name="Try the sheet").click()
         expect(page.get_by_role("alert").filter(has_text="2 letters are missing")).to_be_visible()
@@ -115,10 +118,10 @@ def replace_key(page: Page, named: Demo, present: str, new: str) -> None:
     page.locator("#present").fill(present)
     expect(page.get_by_text("Very hard to guess.")).to_be_visible()
     page.get_by_role("button", name="Lock the key").click()
-    expect(page.get_by_text("Not tried yet.")).to_be_visible()
+    expect(page.get_by_text("Not tried yet.")).to_be_visible(timeout=20_000)
     page.locator("#passphrase").fill(new)
     page.get_by_role("button", name="Try the key").click()
-    expect(page.get_by_role("heading", name="Ask a second person")).to_be_visible()
+    expect(page.get_by_role("heading", name="Ask a second person")).to_be_visible(timeout=20_000)
 
 
 def test_two_people_change_the_key_and_a_passkey_opens(browser: Browser, named: Demo, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import { openIdentity } from "../open/identity.js";
 import { find } from "../open/view.js";
 import { busy, fetchFile, send, turn } from "./form.js";
 import { identityFile, lock, makeKey } from "./identity_file.js";
+import { wordsOf } from "./words.js";
 
 const PAUSE = 150; // milliseconds without a letter until the passphrase is rated
 
@@ -30,6 +31,7 @@ export function wireMaking(form) {
   find("[data-start]", form).addEventListener("click", () =>
     busy(form, "Making the key", async () => {
       key = await makeKey();
+      find("[data-words]", form).textContent = wordsOf(key.fingerprint);
       mark(1);
       turn(form);
       await strength();
