@@ -17,6 +17,9 @@ SENT, OPENED, FINISHED, KEPT = "request sent", "request confirmed", "request sub
 WIDTH, HEIGHT, TOP, GAP = 336, 130, 20, 4
 """Of a drawing, in its own units: all of it, the room for numbers above the bars, and the room between two bars."""
 
+_UNITS = (("day", 1_440, 2_880), ("hour", 60, 120), ("minute", 1, 0))
+"""Each with its minutes, and from how many of them on it is used."""
+
 
 @dataclass(frozen=True)
 class Bar:
@@ -85,11 +88,9 @@ def week_starts(now: datetime, count: int) -> list[datetime]:
 def in_words(took: timedelta) -> str:
     """A length of time as people say it: `20 minutes`, `3 hours`, `2 days`."""
     minutes = max(1, round(took.total_seconds() / 60))
-    for unit, size in (("day", 2_880), ("hour", 120), ("minute", 0)):
-        if minutes >= size:
-            number = round(minutes / {"day": 1_440, "hour": 60, "minute": 1}[unit])
-            return f"{number} {unit}{'s' if number != 1 else ''}"
-    raise AssertionError
+    unit, size = next((unit, size) for unit, size, least in _UNITS if minutes >= least)
+    number = round(minutes / size)
+    return f"{number} {unit}{'s' if number != 1 else ''}"
 
 
 def _week_of(at: datetime, starts: Sequence[datetime]) -> int:
