@@ -31,8 +31,7 @@ class Webhooks:
         """Post, and return once the answer is 2xx. CaptureError says in a sentence of ours what went wrong."""
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port or 443
-        tls = ssl.create_default_context(cafile=self._ca_file)
-        connection = _Connection(host, port, self._look_up(host, port), tls, self._seconds)
+        connection = _Connection(host, port, self._look_up(host, port), self._tls(), self._seconds)
         watch = threading.Timer(self._seconds, connection.abort)  # a socket's own time starts anew with each byte
         watch.start()
         try:
@@ -50,6 +49,12 @@ class Webhooks:
             raise _failed(f"It answered {status}; redirects are not followed.")
         if not 200 <= status < 300:
             raise _failed(f"It answered {status}.")
+
+    def _tls(self) -> ssl.SSLContext:
+        try:
+            return ssl.create_default_context(cafile=self._ca_file)
+        except OSError:
+            raise _failed("The service cannot read its list of authorities. Tell your operator.") from None
 
     def _look_up(self, host: str, port: int) -> list[str]:
         """The addresses of a host; CaptureError when there is none, or one among them that is not allowed."""

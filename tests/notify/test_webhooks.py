@@ -81,6 +81,9 @@ def test_the_certificate_counts(receiver: Receiver, tmp_path: Path) -> None:
     other = make_certificate(tmp_path / "other.pem", "localhost")
     assert "certificate" in failure(Webhooks(LOOPBACK, other, 5.0), receiver.url)
     assert "certificate" in failure(Webhooks(LOOPBACK, None, 5.0), receiver.url)
+    (tmp_path / "broken.pem").write_text("-----BEGIN CERTIFICATE-----")
+    for name in ("broken.pem", "gone.pem"):
+        assert "Tell your operator" in failure(Webhooks(LOOPBACK, tmp_path / name, 5.0), receiver.url)
     with receiving(tmp_path, "hooks.example.org") as elsewhere:
         assert "certificate" in failure(posting(elsewhere), elsewhere.url)
         assert (receiver.got, elsewhere.got) == ([], [])
