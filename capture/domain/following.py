@@ -61,7 +61,6 @@ EVENTS = {
     "request collected": "Photos opened",
     "bundle opened": "Photos opened again",
     "bundle downloaded": "Encrypted photos downloaded",
-    "delivery hurried": "Delivery tried again at once",
     "photos asked again": "Photos asked for again",
     "request attached": "Attached to the referral",
     "request cancelled": "Request cancelled",
