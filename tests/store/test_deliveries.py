@@ -35,16 +35,19 @@ def test_two_workers_make_each_delivery_once(database: Database, practice: Pract
     """Two workers on fifty deliveries make every one of them, none twice, and both have work (faults: two workers)."""
     with database.write() as db:
         bundles = add_deliveries(db, practice.id, 50)
-    start, effects = threading.Barrier(2), Counter[tuple[str, str]]()
+    both, effects = threading.Barrier(2), Counter[tuple[str, str]]()
     lock = threading.Lock()
 
     def work(name: str) -> None:
-        start.wait()
-        while taken := lease(database):
+        both.wait(timeout=60)
+        taken = lease(database)
+        both.wait(timeout=60)  # each has one before either goes on
+        while taken:
             with lock:
                 effects[taken.bundle_id, name] += 1
             with database.write() as db:
                 assert deliveries.mark_delivered(db, taken, NOW)
+            taken = lease(database)
 
     threads = [threading.Thread(target=work, args=(name,)) for name in "ab"]
     for thread in threads:
