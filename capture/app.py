@@ -167,7 +167,8 @@ def _with_assets(app: Flask) -> WhiteNoise:
 
 
 def _init_templates(app: Flask) -> None:
-    app.jinja_options = {"undefined": ChainableUndefined, "autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
+    tidy = {"undefined": ChainableUndefined, "autoescape": True, "trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_options = {**app.jinja_options, **tidy}
     app.jinja_loader = ChoiceLoader([FileSystemLoader(ROOT / "templates"), PackageLoader("nhsuk_frontend_jinja")])
     app.jinja_env.globals["service_name"] = SERVICE_NAME
 

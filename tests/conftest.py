@@ -5,9 +5,12 @@ from collections.abc import Generator, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from flask import Flask
+from jinja2 import BytecodeCache
+from jinja2.bccache import Bucket
 
 from capture.app import create_app, make_services
 from capture.photos import Cleaner
@@ -24,6 +27,24 @@ def pytest_runtest_makereport(
     if report.skipped and os.environ.get("CI") == "true":
         report.outcome, report.longrepr = "failed", f"skipped where nothing may be: {report.longrepr}"
     return report
+
+
+class Compiled(BytecodeCache):
+    """Every test makes an application of its own; what its templates compile to is kept for the next one, by their source."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        kept = self.kept.get((bucket.key, bucket.checksum))
+        if kept:
+            bucket.bytecode_from_string(kept)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self.kept[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
+
+
+COMPILED = Compiled()
 
 
 class Clock:
@@ -51,13 +72,26 @@ def cleaner() -> Iterator[Cleaner]:
     made.close()
 
 
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder for data as a first start leaves it, which every test gets a copy of: keys, and a database with all its tables."""
+    var = tmp_path_factory.mktemp("empty") / "var"
+    make_services(load_settings({}, var=var, origin="https://photos.example.org")).close()
+    return var
+
+
 @pytest.fixture
-def services(tmp_path: Path, clock: Clock, cleaner: Cleaner) -> Iterator[Services]:
-    settings = load_settings({}, var=tmp_path / "var", origin="https://photos.example.org")
+def services(tmp_path: Path, clock: Clock, cleaner: Cleaner, empty: Path) -> Iterator[Services]:
+    settings = load_settings({}, var=copytree(empty, tmp_path / "var"), origin="https://photos.example.org")
     made = make_services(settings, clock=clock)
     made.cleaner.close()
     yield replace(made, cleaner=cleaner)
     made.database.close()
+
+
+@pytest.fixture(autouse=True)
+def compile_templates_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": COMPILED})
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from sqlalchemy import update
 
 from capture.actions.deliver import LONGEST_WAIT, deliver_next, wait_before
 from capture.services import Services
-from capture.store.outbox import LEASE
 from capture.store.models import AuditEvent, Delivery, Request
+from capture.store.outbox import LEASE
 from tests.builders import ARequest, make_submitted, photos_of
 from tests.conftest import Clock
 from tests.web.html import Visitor
