@@ -6,7 +6,7 @@ import { armor, Encrypter } from "age-encryption";
 import { identityFile, lock, makeKey } from "../../static/js/keys/identity_file.js";
 import { answerOf } from "../../static/js/keys/proof.js";
 import { qrModules } from "../../static/js/keys/qr.js";
-import { groupsOf, readSheet } from "../../static/js/keys/sheet.js";
+import { readSheet, sheetWords } from "../../static/js/keys/sheet.js";
 import { wordsOf } from "../../static/js/keys/words.js";
 import { rate, suggest } from "../../static/js/keys-strength.js";
 import { openIdentity, readIdentity } from "../../static/js/open/identity.js";
@@ -30,29 +30,27 @@ test("SECURITY 38: a new key file carries the keys before it, so that one passph
   assert.deepEqual(opened.fingerprints, [key.fingerprint, old.fingerprint]);
 });
 
-test("the sheet's letters are read back however they were typed, and each kind of mistake is named", async () => {
+test("the sheet's words are read back however they were typed, and each kind of mistake is named", async () => {
   const key = await makeKey();
-  const groups = groupsOf(key.secret);
-  assert.deepEqual(
-    groups.map((group) => group.length),
-    [...Array(14).fill(4), 2],
-  );
+  const words = sheetWords(key.secret);
+  assert.equal(words.length, 19);
   for (const typed of [
     key.secret,
-    groups.join(" "),
-    groups.join("-").toLowerCase(),
-    ` ${groups.join("\n")} `,
+    ` ${key.secret.toLowerCase()}\n`,
+    words.join(" "),
+    words.join("-").toUpperCase(),
+    words.map((word, place) => `${place + 1}. ${word}\r\n`).join(""),
   ]) {
     assert.deepEqual(await readSheet(typed), { secret: key.secret, fingerprint: key.fingerprint });
   }
-  const letters = groups.join("");
-  const other = letters[5] === "Q" ? "P" : "Q";
+  const other = words[5] === "babab" ? "zuzuz" : "babab";
   const wrong = [
-    ["", /Type the letters/],
-    [letters.slice(1), /^1 letter is missing/],
-    [`${letters}QQ`, /^2 letters are too many/],
-    [`O${letters.slice(1)}`, /no O: it may be 0/],
-    [letters.slice(0, 5) + other + letters.slice(6), /Compare each group/],
+    ["", /Type the words/],
+    [words.slice(1).join(" "), /^1 word is missing/],
+    [`${words.join(" ")} babab babab`, /^2 words are too many/],
+    [`${words[0]} apple ${words.slice(2).join(" ")}`, /^Word 2 is not as it is/],
+    [words.with(5, other).join(" "), /Compare each one/],
+    [`${key.secret.slice(0, -1)}B`, /Compare each one/],
   ];
   for (const [typed, sentence] of wrong)
     await assert.rejects(readSheet(typed), { name: "Fault", message: sentence });

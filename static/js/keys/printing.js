@@ -4,7 +4,7 @@ import { find } from "../open/view.js";
 import { busy, send, turn } from "./form.js";
 import { makeKey } from "./identity_file.js";
 import { drawCode } from "./qr.js";
-import { groupsOf } from "./sheet.js";
+import { sheetWords } from "./sheet.js";
 import { wordsOf } from "./words.js";
 
 /**
@@ -18,7 +18,8 @@ export function wireSheet(form) {
     busy(form, "Making the sheet", async () => {
       const key = await makeKey();
       recipient = key.recipient;
-      find("[data-groups]", form).append(...groupsOf(key.secret).map(item));
+      find("[data-groups]", form).append(...sheetWords(key.secret).map(item));
+      find("[data-secret]", form).textContent = key.secret;
       find("[data-qr]", form).append(drawCode(key.secret));
       find("[data-words]", form).textContent = wordsOf(key.fingerprint);
       turn(form);
@@ -35,9 +36,9 @@ export function wireSheet(form) {
   });
 }
 
-/** @param {string} group */
-function item(group) {
+/** @param {string} word */
+function item(word) {
   const element = document.createElement("li");
-  element.textContent = group;
+  element.textContent = word;
   return element;
 }
