@@ -23,6 +23,11 @@ def token_hash(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 
+def link_key(stored: str) -> str:
+    """What a form carries to say which link it is about, from the hash that is stored: 32 hex digits that lead to no link."""
+    return hashlib.sha256(f"link/{stored}".encode()).hexdigest()[:32]
+
+
 def new_receipt() -> str:
     """A short code to say on the phone, such as `KX7-P3Q`; without vowels, so that it spells nothing."""
     code = "".join(secrets.choice(RECEIPT_ALPHABET) for _ in range(6))

@@ -12,6 +12,7 @@ from capture.actions import ask_again, extend, resend
 from capture.actions.issue_link import Issued
 from capture.domain import policies
 from capture.domain.again import REASONS, check_can_ask_again, check_can_resend
+from capture.domain.links import link_key
 from capture.domain.requests import State
 from capture.errors import Conflict
 from capture.store import requests
@@ -39,10 +40,10 @@ def resend_link(request_id: str) -> Answer:
     policies.check_may_ask(g.role)
     errors: Errors = {}
     phone, email = reach_of(request.form, errors)
-    page = _resend_page(request_id, errors, request.form)
+    page, key = _resend_page(request_id, errors, request.form), _key()
     if errors:
         return page, 422
-    issued = resend.resend(services(), g.practice.id, request_id, actor=g.member.id, to_phone=phone, to_email=email)
+    issued = resend.resend(services(), g.practice.id, request_id, key=key, actor=g.member.id, to_phone=phone, to_email=email)
     return _link_page(issued), 201
 
 
@@ -65,7 +66,7 @@ def again_page(request_id: str) -> Answer:
 def again(request_id: str) -> Answer:
     """Ask for them: a request of the same case with a link of its own."""
     policies.check_may_ask(g.role)
-    views, reason, key = tuple(request.form.getlist("views")), text_of(request.form, "reason"), request.form.get("key", "")
+    views, reason = tuple(request.form.getlist("views")), text_of(request.form, "reason")
     errors: Errors = {}
     days, (phone, email) = days_of(request.form, errors), reach_of(request.form, errors)
     if not views:
@@ -73,8 +74,7 @@ def again(request_id: str) -> Answer:
     if reason not in REASONS:
         errors["reason"] = "Choose what is wrong with it"
     page = _page(request_id, errors, {**request.form, "days": str(days), "reason": reason, "views": views})
-    if not _KEY.fullmatch(key):
-        raise Conflict("This page was open too long. Go back, reload it and try again.", code="form-too-old")
+    key = _key()
     if errors:
         return page, 422
     chosen = ask_again.Again(views, reason, days, key, phone, email)
@@ -82,6 +82,14 @@ def again(request_id: str) -> Answer:
         services(), g.practice.id, request_id, chosen, actor=g.member.id, member_id=g.member.id, asked_by=g.member.name
     )
     return _link_page(issued), 201
+
+
+def _key() -> str:
+    """The form's own key, without which sending it twice would make two links. Conflict if it is not ours."""
+    key = request.form.get("key", "")
+    if not _KEY.fullmatch(key):
+        raise Conflict("This page was open too long. Go back, reload it and try again.", code="form-too-old")
+    return key
 
 
 def _link_page(issued: Issued) -> str:
@@ -96,7 +104,8 @@ def _resend_page(request_id: str, errors: Errors, values: Mapping[str, str]) -> 
         found = requests.find_request(db, g.practice.id, request_id)
         check_can_resend(State(found.state), services().clock(), found.expires_at)
         (row,) = rows_of(db, [found])
-    return render_template("staff/resend.jinja", row=row, errors=errors, values=values, **reach())
+    key = values.get("key") or link_key(found.token_hash)
+    return render_template("staff/resend.jinja", row=row, key=key, errors=errors, values=values, **reach())
 
 
 def _page(request_id: str, errors: Errors, values: Mapping[str, Any]) -> str:

@@ -34,6 +34,11 @@ def act(desk: Visitor, asked: ARequest, name: str, **fields: object) -> Page:
     return desk.open("POST", f"/staff/requests/{asked.id}/{name}", data=data)
 
 
+def new_link(desk: Visitor, asked: ARequest) -> Page:
+    """Fill in the form that makes a new link."""
+    return desk.submit(desk.get(f"/staff/requests/{asked.id}/resend"))
+
+
 def link_on(page: Page, asked: ARequest) -> ARequest:
     """The request whose link this page shows."""
     request_id = page.link("See this request").rpartition("/")[2]

@@ -17,14 +17,14 @@ from tests.builders import (
 )
 from tests.conftest import Clock
 from tests.web.conftest import session_of
-from tests.web.desk import act, events_of, link_on, state_of
+from tests.web.desk import act, events_of, link_on, new_link, state_of
 from tests.web.html import Visitor, patient, staff
 from tests.web.test_races import at_once
 
 
 def test_new_link(app: Flask, services: Services, desk: Visitor, asked: ARequest) -> None:
     """A new link is shown once and works; the old one is gone at once, with the same answer as one that never was (SECURITY 2)."""
-    page = act(desk, asked, "resend")
+    page = new_link(desk, asked)
     assert page.status == 201
     again = link_on(page, asked)
     assert again.id == asked.id
@@ -41,7 +41,7 @@ def test_new_link_leaves_who_is_in_alone(app: Flask, services: Services, desk: V
     stranger = patient(app, asked)
     for _ in range(5):
         stranger.submit(stranger.get(asked.path), asked.wrong)
-    again = link_on(act(desk, asked, "resend"), asked)
+    again = link_on(new_link(desk, asked), asked)
     assert agreed.send_photo(agreed.get("/photos/close-up"), photo_bytes()).status == 201
     visitor = patient(app, again)
     assert visitor.submit(visitor.get(again.path), again.form).location == "/photos"
@@ -57,7 +57,7 @@ def test_new_link_while_the_patient_confirms(
 
     def slow(*given: str) -> bool:
         monkeypatch.setattr(vault, "check_secret", check)
-        assert act(desk, asked, "resend").status == 201
+        assert new_link(desk, asked).status == 201
         return check(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(vault, "check_secret", slow)
@@ -67,16 +67,28 @@ def test_new_link_while_the_patient_confirms(
         assert (row.state, row.guesses) == ("sent", 0)
 
 
+def test_the_form_of_a_new_link_sent_again(app: Flask, services: Services, desk: Visitor, asked: ARequest) -> None:
+    """Reloading the answer makes no other link: the first one still works, and the page says why there is none to see."""
+    form = desk.get(f"/staff/requests/{asked.id}/resend")
+    first = link_on(desk.submit(form), asked)
+    again = desk.submit(form)
+    assert again.status == 409
+    assert "This link was made already" in again.text
+    assert desk.submit(form, {"key": ""}).status == 409
+    assert patient(app, first).get(first.path).status == 200
+    assert events_of(services, asked).count("link replaced") == 1
+
+
 def test_two_new_links(app: Flask, services: Services, desk: Visitor, asked: ARequest, member: AMember) -> None:
-    """Of links made one after the other only the last works; of two made at the same moment exactly one does."""
-    first, second = (link_on(act(desk, asked, "resend"), asked) for _ in range(2))
+    """Of links made one after the other only the last works; of four members who press at the same moment one makes one."""
+    first, second = (link_on(new_link(desk, asked), asked) for _ in range(2))
     assert [patient(app, one).get(one.path).status for one in (asked, first, second)] == [404, 404, 200]
     desks = [staff(app, session_of(services, member), asked) for _ in range(4)]
-    tokens = [one.csrf("/staff/") for one in desks]
-    path = f"/staff/requests/{asked.id}/resend"
-    pages = at_once(4, lambda number: desks[number].open("POST", path, data={"csrf_token": tokens[number]}))
-    links = [link_on(page, asked) for page in pages]
-    assert sorted(patient(app, one).get(one.path).status for one in links) == [200, 404, 404, 404]
+    forms = [one.get(f"/staff/requests/{asked.id}/resend") for one in desks]
+    pages = at_once(4, lambda number: desks[number].submit(forms[number]))
+    assert sorted(page.status for page in pages) == [201, 409, 409, 409]
+    (made,) = (link_on(page, asked) for page in pages if page.status == 201)
+    assert [patient(app, one).get(one.path).status for one in (second, made)] == [404, 200]
 
 
 @pytest.mark.parametrize(("state", "page"), [("submitted", 409), ("cancelled", 409), ("locked", 409), ("expired", 409)])
