@@ -48,11 +48,27 @@ DONE = {State.SUBMITTED, State.DELIVERED, State.COLLECTED, State.ATTACHED}
 UNSETTLED = frozenset({State.SUBMITTED, State.DELIVERED, State.LOCKED})
 """Photos that nobody has opened, and links that are locked: someone of the practice has to act."""
 
+_STANDS = {
+    State.DRAFTED: "This request was not sent yet.",
+    State.SENT: "The photos were not sent yet.",
+    State.OPENED: "The photos were not sent yet.",
+    State.CONFIRMED: "The photos were not sent yet.",
+    State.SUBMITTED: "The photos were sent already.",
+    State.DELIVERED: "The photos were sent already.",
+    State.COLLECTED: "These photos were already opened.",
+    State.ATTACHED: "These photos were already attached to the referral.",
+    State.PURGED: "This request was already deleted.",
+    State.CANCELLED: "This request was already cancelled.",
+    State.EXPIRED: "This link has expired.",
+    State.LOCKED: "This link was locked after 20 wrong dates of birth.",
+}
+"""Why a request makes no other move: where it stands."""
+
 
 def check_can_move(state: State, to: State) -> None:
-    """Raise Conflict unless the table allows the move."""
+    """Raise Conflict, which says where the request stands, unless the table allows the move."""
     if to not in MOVES[state]:
-        raise Conflict(f"A request that is {state} cannot become {to}.")
+        raise Conflict(_STANDS[state])
 
 
 def can_move(state: State, to: State) -> bool:

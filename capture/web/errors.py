@@ -2,14 +2,16 @@
 
 import logging
 import traceback
+from contextlib import suppress
 
-from flask import Flask, Response, jsonify, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, render_template, request
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.wrappers import Response as BaseResponse
 
 from capture.errors import CaptureError, TokenRefused, Unavailable
+from capture.web.sign_in import load_member
 
 logger = logging.getLogger("capture.web")
 RETRY_SECONDS, RATE_SECONDS = 10, 60
@@ -87,10 +89,19 @@ def _answer(status: int, code: str, sentence: str, headers: dict[str, str]) -> R
     if programs or request.accept_mimetypes.best == "application/json":
         response = jsonify(error={"code": code, "sentence": sentence})
     else:
-        response = Response(render_template("errors/error.jinja", status=status, sentence=sentence))
+        template = "errors/staff.jinja" if _is_member(status) else "errors/error.jinja"
+        response = Response(render_template(template, status=status, sentence=sentence))
     response.status_code = status
     response.headers.update(headers)
     return response
+
+
+def _is_member(status: int) -> bool:
+    """Whether someone is signed in, also where nothing has asked yet: at an address that is not there, or with a form too old."""
+    if "member" not in g and status < 500 and request.path.startswith("/staff/") and "staff" in current_app.blueprints:
+        with suppress(CaptureError):
+            load_member()
+    return "practice" in g and "member" in g
 
 
 def _is_api() -> bool:
