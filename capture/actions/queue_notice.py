@@ -20,12 +20,12 @@ def queue_notice(services: Services, db: Session, practice: Practice, kind: str)
     """
     if "email" not in services.messengers or not practice.notice_email:
         return
-    due_at = services.clock()
-    if last := last_wanted(db, practice.id, f"notice-{kind}"):
+    due_at = now = services.clock()
+    if last := last_wanted(db, practice.id, f"notice-{kind}", now):
         wanted_at, waits = last
         if waits:
             return
-        due_at = max(due_at, wanted_at + AT_MOST_EVERY)
+        due_at = max(now, wanted_at + AT_MOST_EVERY)
     text = notice(kind, f"{services.settings.origin}/staff/")
     queue_message(
         db,

@@ -7,7 +7,7 @@ a row that is not queued holds neither (ADR 9).
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, select, update
+from sqlalchemy import ForeignKey, Index, String, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from capture.domain.messages import REFUSED, describe
@@ -91,7 +91,8 @@ def queue_message(
 
 def lease_due(db: Session, now: datetime) -> Lease | None:
     """Take the message that has been due longest, or None."""
-    row = lease_row(db, MessageRow, now)
+    planned = (MessageRow.kind == "reminder") & (MessageRow.wanted_at > now)
+    row = lease_row(db, MessageRow, now, planned=planned)
     if row is None:
         return None
     request = db.get(Request, row.request_id) if row.request_id else None
@@ -151,9 +152,13 @@ def list_messages(db: Session, request_id: str) -> list[Step]:
     return [_step(row) for row in rows]
 
 
-def last_wanted(db: Session, practice_id: str, kind: str) -> tuple[datetime, bool] | None:
-    """When the practice's newest message of that kind was to go, and whether it still waits."""
+def last_wanted(db: Session, practice_id: str, kind: str, now: datetime) -> tuple[datetime, bool] | None:
+    """When the practice's newest message of that kind was to go, and whether it still waits.
+
+    What has gone at a time that is still to come, by a clock that was ahead, says nothing.
+    """
     query = select(MessageRow.wanted_at, MessageRow.state).where(MessageRow.practice_id == practice_id, MessageRow.kind == kind)
+    query = query.where(or_(MessageRow.state == "queued", MessageRow.wanted_at <= now))
     row = db.execute(query.order_by(MessageRow.wanted_at.desc()).limit(1)).first()
     return row and (row.wanted_at, row.state == "queued")
 

@@ -6,11 +6,13 @@ A lease sets `due_at` to when it runs out and raises `fence`; whoever comes back
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, false, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.types import String
 
 LEASE = timedelta(minutes=2)
+FARTHEST = timedelta(hours=2)
+"""No wait is as long, but for what is planned for a day: a row that is due later was written by a clock that was ahead."""
 
 
 class Outgoing:
@@ -27,9 +29,15 @@ class Outgoing:
 Row = TypeVar("Row", bound=Outgoing)
 
 
-def lease_row(db: Session, table: type[Row], now: datetime, *when: ColumnElement[bool]) -> Row | None:
-    """Take the row that has been due longest, of those of which `when` holds, its try counted, or None."""
-    due = select(table.id).where(table.state == "queued", table.due_at <= now, *when).order_by(table.due_at).limit(1)
+def lease_row(
+    db: Session, table: type[Row], now: datetime, *when: ColumnElement[bool], planned: ColumnElement[bool] | None = None
+) -> Row | None:
+    """Take the row that has been due longest, of those of which `when` holds, its try counted, or None.
+
+    A row of which `planned` holds may be due on a far day; any other such row is taken at once (FARTHEST).
+    """
+    ready = or_(table.due_at <= now, (table.due_at > now + FARTHEST) & ~(false() if planned is None else planned))
+    due = select(table.id).where(table.state == "queued", ready, *when).order_by(table.due_at).limit(1)
     taken = (
         update(table)
         .where(table.id == due.with_for_update(skip_locked=True).scalar_subquery())

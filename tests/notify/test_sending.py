@@ -340,3 +340,22 @@ def test_notices(carried: Services, practice: APractice, mailbox: Mailbox, clock
     assert {letter["To"] for letter in mailbox.letters} == {"inbox@surgery.example"}
     assert len({len(raw) for raw in mailbox.raw}) == 1
     assert len({letter.get_content() for letter in mailbox.letters}) == len(NOTICES)
+
+
+def test_notices_after_a_clock_that_was_ahead(carried: Services, practice: APractice, mailbox: Mailbox, clock: Clock) -> None:
+    """Faults, the clock jumps: a notice queued by a clock 40 days ahead goes once it is right, and the next ones come as ever."""
+
+    def tell() -> int:
+        with carried.database.write() as db:
+            queue_notice(carried, db, db.get_one(Practice, practice.id), "waiting")
+        send_all(carried)
+        return len(mailbox.raw)
+
+    with carried.database.write() as db:
+        db.get_one(Practice, practice.id).notice_email = "inbox@surgery.example"
+    clock.forward(days=40)
+    assert [tell(), tell()] == [1, 1], "the second waits for the end of that hour"
+    clock.forward(days=-40)
+    assert [tell(), tell(), tell()] == [2, 3, 3], "the one that waited goes; one of the right time; the next is within its hour"
+    clock.forward(hours=1)
+    assert tell() == 4

@@ -151,5 +151,5 @@ def test_the_newest_of_a_kind(database: Database, practice: Practice) -> None:
     """When the last message of a kind was to go is known, and whether it still waits; of a kind that never was, nothing."""
     queue(database, practice, 2, kind="notice-waiting")
     with database.read() as db:
-        assert messages.last_wanted(db, practice.id, "notice-waiting") == (NOW - timedelta(seconds=1), True)
-        assert messages.last_wanted(db, practice.id, "notice-locked") is None
+        assert messages.last_wanted(db, practice.id, "notice-waiting", NOW) == (NOW - timedelta(seconds=1), True)
+        assert messages.last_wanted(db, practice.id, "notice-locked", NOW) is None
