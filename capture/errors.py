@@ -10,6 +10,7 @@
     ├── NotFound                     404
     ├── LinkClosed                   404   unknown, spent, cancelled: one answer for all
     ├── LinkExpired                  410
+    ├── PhotosDeleted                410   the time for which they are kept is over
     ├── GuessingLimited              429   too many wrong dates of birth
     ├── Conflict                     409   the request has moved on
     │   └── WrongOffset              409   a chunk of a photo does not go on where the last one ended
@@ -106,6 +107,14 @@ class LinkExpired(CaptureError):
     status = 410
     code = "link-expired"
     sentence = "This link has expired."
+
+
+class PhotosDeleted(CaptureError):
+    """There was a bundle, and the time for which its practice keeps it is over."""
+
+    status = 410
+    code = "photos-deleted"
+    sentence = "These photos were deleted, because the time your practice keeps them is over."
 
 
 class GuessingLimited(CaptureError):

@@ -1,4 +1,4 @@
-"""The worker: delivers and sends what is due, closes links whose time is over; a thread of `capture serve`, or `capture worker`."""
+"""The worker: sends what is due, ends links and deletes photos in time; a thread of `capture serve`, or `capture worker`."""
 
 import logging
 import threading
@@ -10,6 +10,7 @@ from capture.actions.deliver import deliver_next
 from capture.actions.expire import expire_due
 from capture.actions.flag_waiting import flag_waiting
 from capture.actions.note_heads import note_due_heads
+from capture.actions.purge import purge
 from capture.actions.send_message import send_next
 from capture.actions.send_webhooks import send_webhook, sweep_webhooks
 from capture.errors import CaptureError
@@ -21,15 +22,15 @@ PAUSE = 1.0
 LAST_STEP = 1.0
 """Seconds that what is being sent gets to come to its end."""
 SWEEP_EVERY = 60.0
-"""Seconds between two looks for links whose time is over."""
+"""Seconds between two looks for links and photos whose time is over."""
 
 
 def work(services: Services, stop: threading.Event) -> None:
     """Deliver until `stop` is set. Webhooks and messages go in threads of their own: a receiver that stalls holds up no bundle."""
-    sweep_at = monotonic()
+    sweep_at, forgotten = monotonic(), False  # at the start too: an earlier worker may have died before it could forget
 
     def step() -> bool:
-        nonlocal sweep_at
+        nonlocal sweep_at, forgotten
         busy = deliver_next(services)
         if monotonic() >= sweep_at:
             expire_due(services)
@@ -37,6 +38,8 @@ def work(services: Services, stop: threading.Event) -> None:
             sweep_webhooks(services)
             sweep_at = monotonic() + SWEEP_EVERY
             note_due_heads(services)
+            clean, forgotten = forgotten, False  # until it is known: the next line may fail half-way
+            forgotten = (not purge(services) and clean) or services.database.forget_deleted()
         return busy
 
     beside = [

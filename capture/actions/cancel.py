@@ -1,8 +1,9 @@
 """Take a request back."""
 
+from capture.actions.purge import remove_blobs
 from capture.domain.requests import State
 from capture.services import Services
-from capture.store import photos, requests, sessions
+from capture.store import deletions, photos, requests, sessions
 
 
 def cancel(services: Services, practice_id: str, request_id: str, *, actor: str) -> None:
@@ -15,6 +16,7 @@ def cancel(services: Services, practice_id: str, request_id: str, *, actor: str)
         unsent = photos.current_photos(db, request_id)
         for photo in unsent:
             db.delete(photo)
+        blobs = [photo.blob for photo in unsent]
+        deletions.list_blobs(db, blobs)
     services.arriving.end_request(request_id)
-    for photo in unsent:
-        services.blobs.delete(photo.blob)
+    remove_blobs(services, blobs)

@@ -6,11 +6,13 @@ from capture.store import audit, photos, requests
 
 
 def collect(services: Services, practice_id: str, bundle_id: str, *, actor: str) -> None:
-    """Note that a bundle was opened and whole; the first time moves the request. Raises NotFound."""
+    """Note that a bundle was opened and whole; the first time moves the request. Raises NotFound, PhotosDeleted."""
     now = services.clock()
     with services.database.write() as db:
         bundle = photos.find_bundle(db, practice_id, bundle_id)
         request = requests.lock_request(db, bundle.request_id)
+        db.refresh(bundle)
+        photos.check_kept(bundle)  # it may have been deleted while this waited
         if can_move(State(request.state), State.COLLECTED):
             bundle.collected_at = now
             requests.move(db, request, State.COLLECTED, actor=actor, now=now)

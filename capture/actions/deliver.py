@@ -18,7 +18,7 @@ from capture.services import Services
 from capture.store import deliveries, requests
 from capture.store.deliveries import Lease
 from capture.store.models import Bundle, Photo
-from capture.store.photos import current_photos
+from capture.store.photos import check_kept, current_photos
 
 logger = logging.getLogger("capture.worker")
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=30)
@@ -50,9 +50,15 @@ def wait_before(attempt: int) -> timedelta:
 
 
 def bundle_files(services: Services, db: Session, bundle: Bundle) -> BundleFiles:
-    """The bundle as it travels, from the database and the blob store. The signed manifest says what belongs to it."""
+    """The bundle as it travels, from the database and the blob store. The signed manifest says what belongs to it.
+
+    Raises PhotosDeleted.
+    """
     manifest = from_json(Manifest, bundle.manifest, MANIFEST)
     photos = {photo.sealed_sha256: photo for photo in current_photos(db, bundle.request_id)}
+    if not photos:  # none was ever sent without: they were deleted since the bundle was read
+        db.refresh(bundle)
+        check_kept(bundle)
     held = ((MANIFEST, bundle.manifest), (SIGNATURE, bundle.signature), (REQUEST_PART, bundle.request_part))
     files = [BundleFile(name, len(data), hashlib.sha256(data).hexdigest(), partial(_pieces, data)) for name, data in held]
     files += [

@@ -20,6 +20,8 @@ def choices_of(practice: Practice) -> Choices:
         languages=tuple(practice.languages.split()),
         wait_hours=practice.wait_hours,
         remind_days=practice.remind_days,
+        keep_attached_days=practice.keep_attached_days,
+        keep_collected_days=practice.keep_collected_days,
         notice_email=practice.notice_email,
     )
 

@@ -10,7 +10,7 @@ from capture.errors import NotAllowed
 
 MAX_NAME, MAX_PHONE, MAX_LOGO, MAX_EMAIL = 200, 40, 60, 254
 """In characters."""
-MOST_WAIT_HOURS, MOST_REMIND_DAYS, _FEWEST_DIGITS = 200, 27, 3
+MOST_WAIT_HOURS, MOST_REMIND_DAYS, MOST_KEEP_DAYS, _FEWEST_DIGITS = 200, 27, 365, 3
 _EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
 
 
@@ -19,7 +19,8 @@ class Choices:
     """One field for each thing chosen. `protocols_off` and `languages` are names; no language stands for all.
 
     `wait_hours` counts hours in which the practice is open, until staff are told that photos wait; `remind_days` days, until a
-    patient who did nothing is reminded (0: never); `notice_email` is told what waits for staff, or nobody is where it is empty.
+    patient who did nothing is reminded (0: never); `keep_attached_days` and `keep_collected_days` days, until photos that are
+    attached, and those that were only opened, are deleted; `notice_email` is told what waits for staff, nobody where it is empty.
     """
 
     name: str
@@ -31,6 +32,8 @@ class Choices:
     languages: tuple[str, ...]
     wait_hours: int
     remind_days: int
+    keep_attached_days: int
+    keep_collected_days: int
     notice_email: str
 
 
@@ -56,6 +59,10 @@ def find_problems(
             "remind_days",
             0 <= choices.remind_days <= MOST_REMIND_DAYS,
             f"Enter a number of days from 0 to {MOST_REMIND_DAYS}. 0 means never",
+        ),
+        *(
+            (name, 1 <= getattr(choices, name) <= MOST_KEEP_DAYS, f"Enter a number of days from 1 to {MOST_KEEP_DAYS}")
+            for name in ("keep_attached_days", "keep_collected_days")
         ),
         (
             "notice_email",

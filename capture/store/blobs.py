@@ -7,6 +7,7 @@ import errno
 import re
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -28,7 +29,7 @@ class BlobStore(Protocol):
         """The bytes in pieces; NotFound at once if there are none, Unavailable when they cannot be read."""
 
     def delete(self, name: str) -> None:
-        """Forget them; a name that is not there is no error."""
+        """Forget them for good; a name that is not there is no error. Unavailable when that cannot be promised."""
 
 
 def new_name(request_id: str) -> str:
@@ -66,12 +67,15 @@ class FolderBlobs:
     def delete(self, name: str) -> None:
         """See BlobStore."""
         path = self._path(name)
-        path.unlink(missing_ok=True)
         try:
+            path.unlink(missing_ok=True)
             sync_folder(path.parent)
-            path.parent.rmdir()
-        except OSError:  # not there, or not empty yet
+        except FileNotFoundError:  # it went with its folder
             return
+        except OSError as error:
+            raise Unavailable(hint=f"a sealed part cannot be removed: {error.strerror}") from error
+        with suppress(OSError):  # not empty yet
+            path.parent.rmdir()
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

@@ -6,7 +6,7 @@ BEGIN IMMEDIATE, so that they queue instead of failing half-way.
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +77,25 @@ class Database:
             except CommandError:
                 problem = "this database was brought up to date by a newer version than this one"
                 raise SettingsError([problem], hint="start that version, or restore the backup made before it") from None
+
+    def forget_deleted(self) -> bool:
+        """Take what was deleted out of SQLite's journal as well; False while someone still reads there: then do it again.
+
+        `secure_delete` empties the pages of what is deleted, but the journal holds them as they were until all of it is in the
+        database (SECURITY 41). PostgreSQL does this by itself, in its own time: docs/running.md.
+        """
+        if self.engine.dialect.name != "sqlite":
+            return True
+        with _our_errors(), closing(self.engine.raw_connection()) as connection:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout=500")  # who writes waits meanwhile
+            try:
+                busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            except sqlite3.Error as error:
+                raise Unavailable(hint=f"the database answers: {error}") from error
+            finally:
+                cursor.execute(f"PRAGMA {_PRAGMAS[0]}")
+        return not busy
 
     def close(self) -> None:
         """Give back every connection."""

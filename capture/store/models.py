@@ -149,6 +149,7 @@ class Request(Base):
         Index("ix_requests_practice_id_issued_at", "practice_id", "issued_at"),
         Index("ix_requests_practice_id_state_issued_at", "practice_id", "state", "issued_at"),
         Index("ix_requests_state_expires_at", "state", "expires_at"),
+        Index("ix_requests_state_changed_at", "state", "changed_at"),
     )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"))
@@ -173,6 +174,7 @@ class Request(Base):
     expires_at: Mapped[datetime]
     submitted_at: Mapped[datetime | None]
     changed_at: Mapped[datetime]
+    due_noted_at: Mapped[datetime | None] = mapped_column(index=True)  # when the worker first saw that it is to be deleted
 
     @property
     def case(self) -> str:

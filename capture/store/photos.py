@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from capture.domain.requests import State
-from capture.errors import NotFound
+from capture.errors import NotFound, PhotosDeleted
 from capture.store.models import Bundle, Delivery, Photo, Request
 
 UNREAD = (State.SUBMITTED, State.DELIVERED)
@@ -58,11 +58,18 @@ def insert_bundle(db: Session, bundle: Bundle, inboxes: list[str], now: datetime
 
 
 def find_bundle(db: Session, practice_id: str, bundle_id: str) -> Bundle:
-    """A bundle of that practice; another practice's is NotFound (SECURITY 28)."""
+    """A bundle of that practice; another practice's is NotFound (SECURITY 28), one whose time is over PhotosDeleted."""
     bundle = db.get(Bundle, bundle_id)
     if bundle is None or bundle.practice_id != practice_id:
         raise NotFound
+    check_kept(bundle)
     return bundle
+
+
+def check_kept(bundle: Bundle) -> None:
+    """PhotosDeleted when only the times of the bundle are left (store/deletions.py)."""
+    if not bundle.manifest:
+        raise PhotosDeleted
 
 
 def bundle_of_request(db: Session, request_id: str) -> Bundle | None:

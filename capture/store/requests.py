@@ -59,9 +59,15 @@ class Answers:
 
 def insert_request(db: Session, request: Request, details: Details) -> None:
     """Add a request with its details sealed to it."""
-    request.details_sealed = db.info["vault"].seal(asdict(details), f"requests.details/{request.id}")
+    request.details_sealed = seal_details(db, request.id, details)
     db.add(request)
     db.flush()
+
+
+def seal_details(db: Session, request_id: str, details: Details) -> bytes:
+    """What was asked, sealed to the request."""
+    sealed: bytes = db.info["vault"].seal(asdict(details), f"requests.details/{request_id}")
+    return sealed
 
 
 def details_of(db: Session, request: Request) -> Details:

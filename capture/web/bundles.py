@@ -10,6 +10,8 @@ from capture.actions import attach, collect
 from capture.actions.deliver import bundle_files
 from capture.domain import policies, presets
 from capture.domain.protocols import describe_site
+from capture.domain.requests import State
+from capture.domain.retention import purge_due
 from capture.errors import NotFound
 from capture.sealing.contents import MANIFEST, REQUEST_PART, Manifest
 from capture.sealing.records import from_json
@@ -35,13 +37,15 @@ def show_bundle(bundle_id: str) -> str:
         order = _order(db, bundle, request.receipt)
         case = _case(db, request)
         waiting = [other.id for other in photos.list_unread(db, g.practice.id) if other.id != bundle.id]
-    site = services().catalogue.site(details.site)
+    site, kept_days = services().catalogue.site(details.site), g.practice.keep_attached_days
     return render_template(
         "staff/bundle.jinja",
         order=order,
         case=case,
         waiting=waiting,
         state=request.state,
+        kept_days=kept_days,
+        kept_until=purge_due(State(request.state), request.changed_at, kept_days, g.practice.keep_collected_days),
         label=details.label or details.reference or "a patient",
         site_text=describe_site(site, details.side),
         sensitive=site.intimate,
@@ -64,7 +68,7 @@ def _case(db: Session, request: Request) -> list[dict[str, object]]:
             "later": bundle.created_at > request.submitted_at,
         }
         for row, bundle in rows
-        if bundle and request.submitted_at
+        if bundle and bundle.manifest and request.submitted_at
     ]
 
 

@@ -24,6 +24,7 @@ blueprint.register_blueprint(deliveries.blueprint)
 Answer = BaseResponse | str | tuple[str, int]
 SHOWN_AT = {"opening_hours": "opens_0", "protocols": "protocol", "languages": "language"}
 """The field at which a problem is shown, where it has another name than the problem."""
+_NUMBERS = ("wait_hours", "remind_days", "keep_attached_days", "keep_collected_days")
 
 
 @blueprint.before_request
@@ -80,6 +81,8 @@ def _read(errors: Errors) -> Choices:
         languages=() if languages == services().settings.languages else languages,
         wait_hours=_read_number("wait_hours"),
         remind_days=_read_number("remind_days"),
+        keep_attached_days=_read_number("keep_attached_days"),
+        keep_collected_days=_read_number("keep_collected_days"),
         notice_email=text_of(form, "notice_email", MAX_EMAIL + 1),
     )
 
@@ -110,7 +113,7 @@ def _values(choices: Choices) -> dict[str, Any]:
 
 def _typed() -> dict[str, str]:
     """What was typed where it may be wrong, to be put right."""
-    names = {"wait_hours", "remind_days", *(f"{end}_{number}" for end in ("opens", "closes") for number in range(len(DAYS)))}
+    names = {*_NUMBERS, *(f"{end}_{number}" for end in ("opens", "closes") for number in range(len(DAYS)))}
     return {name: text_of(request.form, name, 8) for name in names}
 
 

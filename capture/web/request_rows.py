@@ -27,14 +27,15 @@ def _row(db: Session, request: Request, photos: int, bundle_id: str | None) -> d
     details, catalogue = details_of(db, request), services().catalogue
     state = shown_state(State(request.state), services().clock(), request.expires_at)
     text, colour = STATES[state]
+    deleted = state is State.PURGED
     return {
         "id": request.id,
-        "name": details.label or details.reference or "No name given",
+        "name": "Deleted request" if deleted else details.label or details.reference or "No name given",
         "label": details.label,
         "reference": details.reference,
         "nhs_number": show_nhs_number(details.nhs_number),
         "message": details.message,
-        "site_text": describe_site(catalogue.site(details.site), details.side),
+        "site_text": "" if deleted else describe_site(catalogue.site(details.site), details.side),
         "protocol_title": catalogue.protocol(details.protocol).title,
         "views": [view.title for view in catalogue.views_of(details.protocol, request.views) if request.views and not view.extra],
         "follows": details.follows,
@@ -47,9 +48,10 @@ def _row(db: Session, request: Request, photos: int, bundle_id: str | None) -> d
         "issued_at": request.issued_at,
         "expires_at": request.expires_at,
         "submitted_at": request.submitted_at,
+        "deleted_at": request.changed_at if deleted else None,
         "photos": photos,
         "receipt": request.receipt,
         "url": url_for("staff.show_request", request_id=request.id),
         "bundle_id": bundle_id,
-        "bundle_url": url_for("bundles.show_bundle", bundle_id=bundle_id) if bundle_id else None,
+        "bundle_url": url_for("bundles.show_bundle", bundle_id=bundle_id) if bundle_id and not deleted else None,
     }

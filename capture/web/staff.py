@@ -14,6 +14,7 @@ from capture.domain.again import can_ask_again, can_extend, can_resend
 from capture.domain.following import EVENTS, GROUPS, TO_DO, Group, matcher
 from capture.domain.links import read_receipt
 from capture.domain.requests import State, can_move
+from capture.domain.retention import purge_due
 from capture.store import audit, listings, requests
 from capture.store.messages import list_messages
 from capture.store.models import AuditEvent, Request
@@ -89,6 +90,7 @@ def show_request(request_id: str) -> Answer:
         can_resend=can_resend(state, now, found.expires_at),
         longer=[days for days in DAYS if can_extend(state, now, found.expires_at, now + timedelta(days=days))],
         can_ask_again=can_ask_again(state),
+        kept_until=purge_due(state, found.changed_at, g.practice.keep_attached_days, g.practice.keep_collected_days),
     )
 
 

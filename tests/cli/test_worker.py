@@ -15,6 +15,7 @@ from capture.domain.requests import State
 from capture.errors import Unavailable
 from capture.notify.webhooks import Webhooks
 from capture.services import Services
+from capture.store.database import Database
 from capture.store.models import Request
 from tests.builders import make_practice, make_request, make_submitted
 
@@ -130,3 +131,35 @@ def test_a_receiver_that_stalls_holds_up_no_bundle(services: Services, monkeypat
     for thread in threading.enumerate():
         if thread.name == "webhooks":
             thread.join(5)
+
+
+def test_the_journal_is_emptied_until_it_is_empty(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SECURITY 41: at the start, after a deletion, after a sweep that died, and once more where someone read meanwhile."""
+    stop, times, tries = threading.Event(), iter(range(1_000_000)), 0
+    purged = iter([0, 0, 0, 2, Unavailable(), 0, 0])
+    emptied = iter([False, True, True, True])
+    done: list[str] = []
+
+    def purge(_services: Services) -> int:
+        found = next(purged, None)
+        if found is None:
+            stop.set()
+            return 0
+        done.append("sweep")
+        if isinstance(found, Unavailable):
+            raise found
+        return found
+
+    def forget(_database: Database) -> bool:
+        nonlocal tries
+        tries += 1
+        done.append(f"forget {tries}")
+        return next(emptied)
+
+    monkeypatch.setattr(worker, "purge", purge)
+    monkeypatch.setattr(Database, "forget_deleted", forget)
+    monkeypatch.setattr(worker, "deliver_next", lambda _services: False)
+    monkeypatch.setattr(worker, "monotonic", lambda: next(times) * 60.0)
+    monkeypatch.setattr(worker, "PAUSE", 0)
+    worker.work(services, stop)
+    assert " ".join(done) == "sweep forget 1 sweep forget 2 sweep sweep forget 3 sweep sweep forget 4 sweep"

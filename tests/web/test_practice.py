@@ -54,6 +54,8 @@ def test_what_is_chosen_is_kept_and_on_record(services: Services, desk: Visitor,
         "preset": "vision-745kb",
         "wait_hours": "8",
         "remind_days": "0",
+        "keep_attached_days": "1",
+        "keep_collected_days": "365",
         "notice_email": "desk@oak.example",
     }
     assert desk.follow(save(desk, **chosen)).status == 200
@@ -66,8 +68,10 @@ def test_what_is_chosen_is_kept_and_on_record(services: Services, desk: Visitor,
         "desk@oak.example",
     ]
     assert (now.wait_hours, now.remind_days) == (8, 0)
+    assert (now.keep_attached_days, now.keep_collected_days) == (1, 365)
     (facts,) = events(services, practice, "practice set")
-    assert facts == {"fields": "name phone logo_text opening_hours preset wait_hours remind_days notice_email"}
+    numbers = "wait_hours remind_days keep_attached_days keep_collected_days"
+    assert facts == {"fields": f"name phone logo_text opening_hours preset {numbers} notice_email"}
 
 
 def test_patients_see_the_short_name_and_the_hours(desk: Visitor, visitor: Visitor, asked: ARequest) -> None:
@@ -155,6 +159,9 @@ def test_the_preset_comes_first(services: Services, desk: Visitor, asked: AReque
         ({"wait_hours": "soon"}, "wait_hours", "from 1 to 200"),
         ({"remind_days": "28"}, "remind_days", "from 0 to 27"),
         ({"remind_days": "-1"}, "remind_days", "from 0 to 27"),
+        ({"keep_attached_days": "0"}, "keep_attached_days", "from 1 to 365"),
+        ({"keep_collected_days": "366"}, "keep_collected_days", "from 1 to 365"),
+        ({"keep_collected_days": "ever"}, "keep_collected_days", "from 1 to 365"),
         ({"notice_email": "desk"}, "notice_email", "email address"),
         ({"notice_email": "a@b.c\nd@e.f"}, "notice_email", "email address"),
     ],
@@ -168,7 +175,7 @@ def test_mistakes(services: Services, desk: Visitor, practice: APractice, change
     assert said in page.errors[field]
     typed = page.form(SETTINGS)[1]
     for name, value in changes.items():
-        if isinstance(value, str) and name in {"opens_0", "wait_hours", "remind_days", "phone"}:
+        if isinstance(value, str) and (name in {"opens_0", "phone"} or name.endswith(("_hours", "_days"))):
             assert typed[name] == [value[:41]]
     assert choices_of(stored(services, practice)) == before
 

@@ -113,11 +113,13 @@ GIVEN: dict[str, Any] = {
     "change": {"proposed_by": "Sam", "proposed_at": NOW},
     "channels": {"sms", "email"},
     "remind_days": 3,
+    "kept_days": 30,
+    "kept_until": NOW,
     "queued": ["Text queued"],
     "status": 404,
     "sentence": "There is nothing at this address.",
 }
-WHEN = ["wait_hours", "remind_days", "notice_email"]
+WHEN = ["wait_hours", "remind_days", "keep_attached_days", "keep_collected_days", "notice_email"]
 PHOTOS = ["site", "side", "protocol", "message", "days"]
 FIELDS = {
     "patient/start.jinja": ["dob"],

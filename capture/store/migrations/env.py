@@ -2,6 +2,7 @@
 
 from alembic import context
 
+from capture.store import deletions as _deletions  # noqa: F401 - its table is part of the schema
 from capture.store import invitations, key_changes, key_tests, openid, passkeys, recovery_codes, unlockers  # noqa: F401 - their tables are part of the schema
 from capture.store import messages as _messages  # noqa: F401 - likewise
 from capture.store import request_templates as _request_templates  # noqa: F401 - likewise

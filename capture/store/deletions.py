@@ -1,0 +1,88 @@
+"""Deletion in time: which requests are due, what of a request goes, and which sealed parts are still to be removed."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import chain
+
+from sqlalchemy import ColumnElement, String, and_, delete, select, update
+from sqlalchemy.orm import Mapped, Session, mapped_column
+
+from capture.domain.requests import State
+from capture.domain.retention import CONFIRM_AFTER, KEEP_UNFINISHED, UNFINISHED
+from capture.store import sessions
+from capture.store.messages import MessageRow
+from capture.store.models import Base, Bundle, Photo, Practice, Request
+from capture.store.requests import Details, seal_details
+
+
+class BlobDeletion(Base):
+    """A sealed part that belongs to nothing any more, until it is gone from the blob store too."""
+
+    __tablename__ = "blob_deletions"
+    blob: Mapped[str] = mapped_column(String(100), primary_key=True)
+
+
+def note_due(db: Session, now: datetime, limit: int) -> int:
+    """Note of requests that are due that they are; gives of how many. Notes made by a clock that ran ahead are forgotten."""
+    db.execute(update(Request).where(Request.due_noted_at > now).values(due_noted_at=None))
+    noted = 0
+    for is_due in _rules(db, now):
+        query = select(Request).where(is_due, Request.due_noted_at.is_(None)).order_by(Request.changed_at)
+        for request in db.scalars(query.limit(limit - noted).with_for_update(skip_locked=True)):
+            request.due_noted_at = now
+            noted += 1
+        if noted == limit:
+            break
+    db.flush()
+    return noted
+
+
+def list_noted(db: Session, now: datetime, limit: int) -> list[str]:
+    """The ids of requests that were noted as due a day ago, first the one that was noted first."""
+    noted = select(Request.id).where(Request.due_noted_at <= now - CONFIRM_AFTER)
+    return list(db.scalars(noted.order_by(Request.due_noted_at, Request.id).limit(limit)))
+
+
+def erase(db: Session, request: Request) -> None:
+    """Take out of a request's rows all that is of the patient, and list its sealed parts for removal.
+
+    What stays says that there was a request: its receipt, state, times and counts, and those of its bundle and deliveries.
+    """
+    blobs = list(db.scalars(select(Photo.blob).where(Photo.request_id == request.id)))
+    list_blobs(db, blobs)
+    db.execute(delete(Photo).where(Photo.request_id == request.id))
+    emptied = {"manifest": b"", "signature": b"", "request_part": b""}
+    db.execute(update(Bundle).where(Bundle.request_id == request.id).values(emptied))
+    db.execute(delete(MessageRow).where(MessageRow.request_id == request.id))
+    sessions.end_sessions_of_request(db, request.id)
+    request.details_sealed = seal_details(db, request.id, Details("", "", "", "", "", ""))
+    request.answers_sealed = request.hand_over_hash = request.hand_over_until = request.due_noted_at = None
+    request.dob_hash = request.views = ""
+    db.flush()
+
+
+def list_blobs(db: Session, blobs: Iterable[str]) -> None:
+    """List sealed parts for removal, in the transaction that takes them out of use."""
+    db.add_all([BlobDeletion(blob=blob) for blob in blobs])
+
+
+def next_blobs(db: Session, after: str, limit: int) -> list[str]:
+    """Names of sealed parts that are to be removed, in order, those behind `after`."""
+    query = select(BlobDeletion.blob).where(BlobDeletion.blob > after).order_by(BlobDeletion.blob)
+    return list(db.scalars(query.limit(limit)))
+
+
+def forget_blobs(db: Session, blobs: Iterable[str]) -> None:
+    """Note that sealed parts are gone."""
+    db.execute(delete(BlobDeletion).where(BlobDeletion.blob.in_(list(blobs))))
+
+
+def _rules(db: Session, now: datetime) -> Iterable[ColumnElement[bool]]:
+    """Which requests domain.retention.purge_due calls due: one condition for each state and time that any practice has chosen."""
+    yield and_(Request.state.in_(sorted(UNFINISHED)), Request.changed_at <= now - KEEP_UNFINISHED)
+    kept = ((State.ATTACHED, Practice.keep_attached_days), (State.COLLECTED, Practice.keep_collected_days))
+    chosen = [[(state, column, days) for days in db.scalars(select(column).distinct())] for state, column in kept]
+    for state, column, days in chain(*chosen):
+        theirs = select(Practice.id).where(column == days)
+        over = Request.changed_at <= now - timedelta(days=days)
+        yield and_(Request.state == state, over, Request.practice_id.in_(theirs))
