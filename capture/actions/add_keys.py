@@ -75,8 +75,8 @@ def begin_anew(services: Services, practice_id: str, *, actor: str) -> None:
     """Take away the keys of a practice that never asked for photos: nothing was sealed to them. Conflict where it did."""
     now = services.clock()
     with services.database.write() as db:
-        if recipients.was_live(db, practice_id):
-            raise Conflict("Your practice asks for photos already: its keys are changed one by one.")
+        if recipients.was_live(db, practice_id) or recipients.has_asked(db, practice_id):
+            raise Conflict("Your practice has asked for photos already: its keys are needed to open them.")
         for row in recipients.list_recipients(db, practice_id):
             key_tests.forget_tests(db, row.id)
             recipients.forget_unused(db, practice_id, row.id)

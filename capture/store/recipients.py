@@ -7,12 +7,12 @@ import hmac
 import json
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
 from capture.errors import NotFound, Unavailable
 from capture.sealing.keys import Recipient
-from capture.store.models import Practice, RecipientRow
+from capture.store.models import Practice, RecipientRow, Request
 
 KINDS = ("staff", "recovery")
 _FIRST_COLUMNS = ("id", "practice_id", "kind", "recipient", "fingerprint", "identity_file", "created_at", "retired_at")
@@ -86,16 +86,31 @@ def was_live(db: Session, practice_id: str) -> bool:
     return any(row.used_from for row in list_recipients(db, practice_id))
 
 
+def has_asked(db: Session, practice_id: str) -> bool:
+    """Whether it ever asked for photos, with keys of a version that did not prove them too: bundles may need those keys."""
+    return db.scalar(select(exists().where(Request.practice_id == practice_id))) is True
+
+
+def list_sealed_to(db: Session, practice_id: str) -> list[RecipientRow]:
+    """Keys that photos may have been sealed to, retired ones too, oldest first.
+
+    Those of a version that did not prove keys have no `used_from`, but are older than the first that has one.
+    """
+    rows, asked = list_recipients(db, practice_id), has_asked(db, practice_id)
+    first = min((row.used_from for row in rows if row.used_from), default=None)
+    return [row for row in rows if row.used_from or row.retired_at or (asked and (first is None or row.created_at < first))]
+
+
 def list_identities(db: Session, practice_id: str) -> list[RecipientRow]:
-    """Keys with an identity file that photos were ever sealed to, retired ones too, newest first: old bundles still open."""
-    rows = [row for row in list_recipients(db, practice_id) if row.identity_file is not None and row.used_from]
+    """Those of them that have an identity file, newest first: old bundles still open."""
+    rows = [row for row in list_sealed_to(db, practice_id) if row.identity_file is not None]
     return sorted(rows, key=lambda row: row.created_at, reverse=True)
 
 
 def forget_unused(db: Session, practice_id: str, recipient_id: str) -> None:
     """Take away a key that nothing was ever sealed to; NotFound for any other."""
     row = find_recipient(db, practice_id, recipient_id)
-    if row.used_from:
+    if row in list_sealed_to(db, practice_id):
         raise NotFound
     db.delete(row)
     write_mac(db, practice_id)

@@ -43,12 +43,12 @@ def show_keys() -> Answer:
     with services().database.read() as db:
         if not recipients.was_live(db, g.practice.id):
             return redirect(url_for(".set_up"), 303)
-        rows = recipients.list_recipients(db, g.practice.id)
+        rows = sorted(recipients.list_sealed_to(db, g.practice.id), key=_order, reverse=True)
         waiting = key_changes.waiting_change(db, g.practice.id)
         alone = sum(policies.may_open(role) for _, role in members.list_members(db, g.practice.id)) < 2
         return render_template(
             "staff/keys.jinja",
-            keys=[{**key_facts(row), **_changes_of(db, row)} for row in sorted(rows, key=_order, reverse=True) if row.used_from],
+            keys=[{**key_facts(row), **_changes_of(db, row)} for row in rows],
             unlockers=[
                 {"name": one.name, "who": member.name, "created_at": one.created_at}
                 for one, member in list_all_unlockers(db, g.practice.id)
@@ -185,7 +185,7 @@ def _added(kind: str, file: str) -> Answer:
 
 
 def _set_up_page(db: Session, errors: dict[str, str]) -> str:
-    rows = {row.kind: row for row in recipients.list_recipients(db, g.practice.id)}
+    rows = {row.kind: row for row in recipients.list_recipients(db, g.practice.id) if row.retired_at is None}
     unproved = [row for row in rows.values() if row.proved_at is None]
     step = 1 if "staff" not in rows else 3 if "recovery" not in rows else 4 if unproved else 5
     return render_template(
@@ -196,6 +196,7 @@ def _set_up_page(db: Session, errors: dict[str, str]) -> str:
         made={kind: key_facts(row) for kind, row in rows.items()},
         signer=signer_facts(),
         today=services().clock(),
+        can_begin_anew=step > 1 and not recipients.has_asked(db, g.practice.id),
     )
 
 

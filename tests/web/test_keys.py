@@ -14,7 +14,7 @@ from capture.sealing.keys import Identity, write_identity_file
 from capture.services import Services
 from capture.store.messages import MessageRow
 from capture.store.models import AuditEvent, RecipientRow
-from capture.store.recipients import current_recipients, list_identities
+from capture.store.recipients import current_recipients, insert_recipient, list_identities, write_mac
 from tests.builders import (
     PASSPHRASE,
     AMember,
@@ -221,6 +221,10 @@ def test_retiring(services: Services, practice: APractice, desk: Visitor, second
     """SECURITY 35, 38: a key that another of its kind stands beside can be retired by two people; the last one cannot."""
     with services.database.read() as db:
         (old,) = list_identities(db, practice.id)
+    shown = desk.get(KEYS).text
+    assert "Replace this practice key" in shown
+    assert "It cannot be retired alone" in shown
+    assert "/changes/retire/" not in shown
     assert post(desk, f"{KEYS}/changes/retire/{old.id}").status == 409
     new = Identity.generate()
     sent = {"recipient": str(new.recipient), "identity_file": identity_file(services, new), "kind": "staff"}
@@ -230,6 +234,7 @@ def test_retiring(services: Services, practice: APractice, desk: Visitor, second
     post(second, f"{path}/confirm", compared="yes")
     with services.database.read() as db:
         assert len(current_recipients(db, practice.id)) == 3
+    assert f"/changes/retire/{old.id}" in desk.get(KEYS).text
     path = post(desk, f"{KEYS}/changes/retire/{old.id}").location
     post(second, f"{path}/confirm", compared="yes")
     with services.database.read() as db:
@@ -289,7 +294,9 @@ def test_a_change_needs_a_fresh_sign_in(app: Flask, services: Services, practice
 
 def test_the_only_one_is_told_to_invite(app: Flask, services: Services, practice: APractice, desk: Visitor) -> None:
     """SECURITY 35: a practice with one person who opens photos reads that a change takes two, and where to invite."""
-    assert "Invite a second member" in desk.get(KEYS).text
+    shown = desk.get(KEYS).text
+    assert "Invite a second member" in shown
+    assert "/changes/r" not in shown  # neither a replacement nor a retirement is offered
     new = Identity.generate()
     path = propose(services, desk, practice, new)
     prove(desk, new)
@@ -366,3 +373,27 @@ def test_everyone_is_told_by_e_mail(app: Flask, services: Services, practice: AP
         letters = [db.info["vault"].open(row.text_sealed, f"messages.text/{row.id}") for row in db.query(MessageRow)]
     assert len(letters) == 3
     assert all("keys of your practice" in text and practice.name not in text for _, text in letters)
+
+
+def test_keys_of_an_older_version_are_kept(services: Services, practice: APractice, desk: Visitor) -> None:
+    """SECURITY 35, 38: unproved keys that photos were sealed to cannot be thrown away, and open them, retired ones too."""
+    sent = make_submitted(services, make_request(services, practice))
+    with services.database.write() as db:  # as the upgrade leaves them
+        for row in db.query(RecipientRow).filter_by(practice_id=practice.id):
+            row.proved_at = row.used_from = None
+        write_mac(db, practice.id)
+        old = insert_recipient(
+            db, practice.id, kind="staff", recipient=Identity.generate().recipient, identity_file=b"age", now=services.clock()
+        )
+        old.retired_at = services.clock()
+        write_mac(db, practice.id)
+    assert "Throw these keys away" not in desk.get(SET_UP).text
+    assert post(desk, f"{SET_UP}/anew").status == 409
+    shown = desk.get(f"/staff/bundles/{sent.id}").data.decode()
+    assert practice.identity.recipient.fingerprint in shown
+    assert desk.get(f"/staff/identities/{old.id}.age").data == b"age"
+    for identity in (practice.identity, practice.recovery):
+        prove(desk, identity)
+    assert post(desk, f"{SET_UP}/live").location == KEYS
+    assert "It was never tried" in desk.get(KEYS).text
+    assert desk.get(f"/staff/identities/{old.id}.age").status == 200
