@@ -63,6 +63,7 @@ EVENTS = {
     "bundle downloaded": "Encrypted photos downloaded",
     "photos asked again": "Photos asked for again",
     "request attached": "Attached to the referral",
+    "request detached": "Not attached to the referral after all",
     "request cancelled": "Request cancelled",
     "request locked": "Link locked after 20 wrong dates of birth",
     "link locked": "Link locked after 20 wrong dates of birth; the patient, who is in already, can finish",

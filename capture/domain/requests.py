@@ -35,7 +35,7 @@ MOVES: dict[State, set[State]] = {
     State.SUBMITTED: {State.DELIVERED},
     State.DELIVERED: {State.COLLECTED, State.PURGED},
     State.COLLECTED: {State.ATTACHED, State.PURGED},
-    State.ATTACHED: {State.PURGED},
+    State.ATTACHED: {State.COLLECTED, State.PURGED},  # staff may take it back
     State.PURGED: set(),
     State.CANCELLED: {State.PURGED},
     State.EXPIRED: {State.SENT, State.PURGED},  # staff may give a link more time

@@ -159,13 +159,18 @@ def list_guessed_out(db: Session, now: datetime, limit: int) -> list[Request]:
     return list(db.scalars(query.limit(limit).with_for_update(skip_locked=True)))
 
 
-def move(db: Session, request: Request, to: State, *, actor: str, now: datetime, **facts: str | int) -> None:
-    """Move a locked request to another state, write the audit event, tell webhooks; Conflict when the table of moves forbids it."""
+def move(db: Session, request: Request, to: State, *, actor: str, now: datetime, action: str = "", **facts: str | int) -> None:
+    """Move a locked request to another state, write the audit event, tell webhooks; Conflict when the table of moves forbids it.
+
+    `action` is what the event says where the name of the state would not tell what happened.
+    """
     check_can_move(State(request.state), to)
     request.state, request.changed_at = to, now
     if to not in {State.SENT, State.OPENED}:
         drop_messages(db, request.id)
-    event = audit.append(db, request.practice_id, actor=actor, action=f"request {to}", subject=request.id, at=now, **facts)
+    event = audit.append(
+        db, request.practice_id, actor=actor, action=action or f"request {to}", subject=request.id, at=now, **facts
+    )
     webhooks.queue_move(db, request, event.number, now)
 
 

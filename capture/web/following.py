@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from capture.actions import ask_again, extend, resend
+from capture.actions import ask_again, detach, extend, resend
 from capture.actions.issue_link import Issued
 from capture.domain import policies
 from capture.domain.again import REASONS, check_can_ask_again, check_can_resend
@@ -52,6 +52,14 @@ def extend_link(request_id: str) -> Answer:
     """More time for the link that the patient has."""
     policies.check_may_ask(g.role)
     extend.extend(services(), g.practice.id, request_id, days_of(request.form, {}), actor=g.member.id)
+    return redirect(url_for("staff.show_request", request_id=request_id), 303)
+
+
+@blueprint.post("/not-attached")
+def not_attached(request_id: str) -> Answer:
+    """The photos are not with the referral after all."""
+    policies.check_may_open(g.role)
+    detach.detach(services(), g.practice.id, request_id, actor=g.member.id)
     return redirect(url_for("staff.show_request", request_id=request_id), 303)
 
 

@@ -29,7 +29,7 @@ ALLOWED = """
     submitted > delivered
     delivered > collected purged
     collected > attached purged
-    attached  > purged
+    attached  > collected purged
     purged    >
     cancelled > purged
     expired   > sent purged

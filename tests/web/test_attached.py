@@ -1,6 +1,7 @@
 """Saying that the photos are with the referral."""
 
 import pytest
+from flask import Flask
 
 from capture.actions.attach import attach
 from capture.actions.collect import collect
@@ -9,8 +10,10 @@ from capture.errors import Conflict
 from capture.services import Services
 from capture.store import audit
 from capture.store.models import Request
-from tests.builders import ARequest, bundle_of, make_submitted
-from tests.web.html import Visitor
+from tests.builders import ARequest, bundle_of, make_member, make_submitted
+from tests.web.conftest import session_of
+from tests.web.desk import act
+from tests.web.html import Visitor, staff
 
 
 def actions_of(services: Services, asked: ARequest) -> list[str]:
@@ -39,6 +42,29 @@ def test_attached(services: Services, desk: Visitor, asked: ARequest) -> None:
     assert actions_of(services, asked).count("request attached") == 1
     assert "Attached to the referral by Robin Reception" in desk.get(f"/staff/requests/{asked.id}").text
     assert "were attached to the referral" in desk.get(f"/staff/bundles/{bundle.id}").text
+
+
+def test_not_attached_after_all(app: Flask, services: Services, desk: Visitor, asked: ARequest) -> None:
+    """A press by mistake is taken back, by whoever may open photos, once however often; opening the photos takes nothing back."""
+    make_submitted(services, asked)
+    bundle, path = bundle_of(services, asked), f"/staff/requests/{asked.id}"
+    assert act(desk, asked, "not-attached").status == 409
+    collect(services, asked.practice.id, bundle.id, actor="a")
+    attach(services, asked.practice.id, bundle.id, actor="a")
+    collect(services, asked.practice.id, bundle.id, actor="a")
+    assert state_of(services, asked) == "attached"
+    requester = staff(app, session_of(services, make_member(services, asked.practice, role="requester")), asked)
+    assert act(requester, asked, "not-attached").status == 403
+    assert "Not attached after all" not in requester.get(path).text
+    form = desk.get(path)
+    assert [desk.submit(form, to="/not-attached").status for _ in range(2)] == [303, 303]
+    assert state_of(services, asked) == "collected"
+    assert actions_of(services, asked).count("request detached") == 1
+    shown = desk.get(path)
+    assert "Not attached to the referral after all by Robin Reception" in shown.text
+    assert "/not-attached" not in shown.data.decode()
+    attach(services, asked.practice.id, bundle.id, actor="a")
+    assert state_of(services, asked) == "attached"
 
 
 def test_attached_before_it_was_opened(services: Services, desk: Visitor, asked: ARequest) -> None:

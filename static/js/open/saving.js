@@ -45,7 +45,10 @@ export function offerSaving(bar, album, { presets, workerUrl, makePdf, makeFhir 
       const files = await packAll(chosen, preset(), packer, tell);
       tell("Saving. If your browser asks, let this page save several files.");
       const where = ended ? "" : await put(files);
-      if (!ended) tell(whatWasSaved(files, chosen, where));
+      if (!ended) {
+        tell(whatWasSaved(files, chosen, where));
+        leadToAttaching(bar);
+      }
     } catch (error) {
       if (!ended) tell(whatWentWrong(error));
     }
@@ -67,6 +70,7 @@ export function offerSaving(bar, album, { presets, workerUrl, makePdf, makeFhir 
       if (!ended) {
         startDownload(file);
         tell(`Saved one ${what} to your downloads, ${size(file.blob.size)}. ${next(file)}`);
+        leadToAttaching(bar);
       }
     } catch (error) {
       if (!ended) tell(whatWentWrong(error));
@@ -104,6 +108,14 @@ export function offerSaving(bar, album, { presets, workerUrl, makePdf, makeFhir 
     packer.end();
   };
 }
+
+/**
+ * Once something was saved, "Attached to the referral" is the next step and looks like it.
+ *
+ * @param {HTMLElement} bar
+ */
+const leadToAttaching = (bar) =>
+  bar.querySelector("[data-do=attach]")?.classList.remove("nhsuk-button--secondary");
 
 /** @param {Shown[]} album */
 const ticked = (album) => album.filter(({ card }) => find("[data-field=tick]", card).checked);
