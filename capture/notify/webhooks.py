@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
+from time import monotonic
 from urllib.parse import urlsplit
 
 from capture.errors import CaptureError, Unavailable
@@ -38,9 +39,10 @@ class Webhooks:
             path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             connection.request("POST", path, body, dict(headers))
             status = connection.getresponse().status
+            connection.check_time()  # an answer that was cut off in its headers looks like one that has none
         except ssl.SSLCertVerificationError:
             raise _failed("Its certificate is not valid for this address.") from None
-        except (OSError, http.client.HTTPException, ValueError):  # a ValueError where the time was over between two reads
+        except (OSError, http.client.HTTPException):
             raise _failed("There was no answer in time.") from None
         finally:
             watch.cancel()
@@ -73,29 +75,40 @@ class Webhooks:
 
 
 class _Connection(http.client.HTTPSConnection):
-    """A connection to these addresses and no others, whatever the name leads to by now."""
+    """A connection to these addresses and no others, whatever the name leads to by now, for no more than these seconds in all."""
 
     def __init__(self, host: str, port: int, addresses: Sequence[str], tls: ssl.SSLContext, seconds: float) -> None:
-        super().__init__(host, port, timeout=seconds, context=tls)
+        super().__init__(host, port, context=tls)
         self._addresses, self._tls = addresses, tls
+        self._end, self._over = monotonic() + seconds, False
 
     def connect(self) -> None:
         """To the first address that takes the connection, by TLS in the name of the host."""
-        self.sock = self._reach()
-        self.sock = self._tls.wrap_socket(self.sock, server_hostname=self.host)
+        reached = self._reach()
+        self.sock = tls = self._tls.wrap_socket(reached, server_hostname=self.host, do_handshake_on_connect=False)
+        self.check_time()  # from here on `abort` ends what is waited for; before, there was nothing for it to end
+        tls.do_handshake()
 
     def abort(self) -> None:
-        """End whatever is waited for."""
+        """End whatever is waited for, and let nothing new begin."""
+        self._over = True
         if self.sock:
-            with suppress(OSError, ValueError):
-                self.sock.shutdown(socket.SHUT_RDWR)
+            with suppress(OSError):
+                socket.socket.shutdown(self.sock, socket.SHUT_RDWR)  # an SSLSocket's own takes TLS away under who reads
+
+    def check_time(self) -> float:
+        """The seconds that are left; TimeoutError when there are none."""
+        left = self._end - monotonic()
+        if self._over or left <= 0:
+            raise TimeoutError
+        return left
 
     def _reach(self) -> socket.socket:
         *others, last = self._addresses
         for address in others:
             with suppress(OSError):
-                return socket.create_connection((address, self.port), self.timeout)
-        return socket.create_connection((last, self.port), self.timeout)
+                return socket.create_connection((address, self.port), self.check_time())
+        return socket.create_connection((last, self.port), self.check_time())
 
 
 def _failed(sentence: str) -> CaptureError:

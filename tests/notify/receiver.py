@@ -1,10 +1,11 @@
 """A system that webhooks go to: HTTPS on this machine, under a certificate of its own; it keeps what comes and answers as told."""
 
+import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -74,6 +75,35 @@ def receiving(folder: Path, name: str = "localhost") -> Iterator[Receiver]:
         finally:
             over.set()
             server.shutdown()
+
+
+@contextmanager
+def answering(folder: Path, when: str, ring: Callable[[], None]) -> Iterator[Receiver]:
+    """A receiver of one event that calls `ring` when it comes to the "handshake", the "status" or the "headers", then goes on."""
+    pem = make_certificate(folder / "answering.pem", "localhost")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        receiver = Receiver(f"https://127.0.0.1:{server.getsockname()[1]}/hook", pem)
+
+        def answer() -> None:
+            raw = server.accept()[0]
+            raw.settimeout(10)
+            with raw, suppress(OSError):
+                raw.recv(1, socket.MSG_PEEK)  # it has begun the handshake
+                if when == "handshake":
+                    ring()
+                with context.wrap_socket(raw, server_side=True) as peer:
+                    receiver.got.append(({}, peer.recv(65536)))
+                    for at, line in {"status": "HTTP/1.1 200 OK\r\n", "headers": "Content-Length: 0\r\n", "end": "\r\n"}.items():
+                        if when == at:
+                            ring()
+                        peer.sendall(line.encode())
+
+        thread = threading.Thread(target=answer, daemon=True)
+        thread.start()
+        yield receiver
+        thread.join()
 
 
 def make_certificate(path: Path, name: str) -> Path:

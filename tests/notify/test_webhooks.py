@@ -1,8 +1,9 @@
 """SECURITY 43: webhooks go to the address that was checked, by TLS in the receiver's name, and nowhere a redirect leads."""
 
 import socket
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from capture.domain.webhooks import check_url
 from capture.errors import CaptureError, NotAllowed
 from capture.notify.webhooks import Webhooks
-from tests.notify.receiver import Receiver, make_certificate, receiving
+from tests.notify.receiver import Receiver, answering, make_certificate, receiving
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
@@ -64,6 +65,59 @@ def test_one_try_has_an_end(receiver: Receiver, how: str) -> None:
     began = time.monotonic()
     assert failure(posting(receiver, seconds=1.0), receiver.url) == "There was no answer in time."
     assert time.monotonic() - began < 4
+
+
+@pytest.fixture
+def ring(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Says that the time of the try is over, when the test wants it and not before."""
+    watches: list[Callable[[], None]] = []
+
+    class Watch:
+        def __init__(self, _seconds: float, over: Callable[[], None]) -> None:
+            watches.append(over)
+
+        def start(self) -> None:
+            pass
+
+        cancel = start
+
+    def ring() -> None:
+        watches[-1]()
+
+    monkeypatch.setattr(threading, "Timer", Watch)
+    return ring
+
+
+@pytest.mark.parametrize("when", ["handshake", "status", "headers"])
+def test_the_end_comes_whatever_is_waited_for(tmp_path: Path, ring: Callable[[], None], when: str) -> None:
+    """A try whose time is over in the handshake, or between two lines of the answer, fails, though a 200 would follow."""
+    with answering(tmp_path, when, ring) as receiver:
+        assert failure(posting(receiver), receiver.url) == "There was no answer in time."
+        assert len(receiver.got) == (when != "handshake"), "nothing is said by a handshake that came too late"
+
+
+def test_the_time_is_that_of_all_addresses(monkeypatch: pytest.MonkeyPatch, ring: Callable[[], None]) -> None:
+    """An address that lets a try wait leaves the next one what is left; once the time is over none is tried."""
+    addresses = [f"93.184.216.{number}" for number in range(1, 4)]
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in addresses]
+    tried: list[float] = []
+    clock = [100.0]
+
+    def wait(_address: object, timeout: float) -> None:
+        tried.append(timeout)
+        clock[0] += 1.5
+        if len(tried) == 2:
+            ring()
+        raise TimeoutError
+
+    monkeypatch.setattr("capture.notify.webhooks.monotonic", lambda: clock[0])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: found)
+    monkeypatch.setattr(socket, "create_connection", wait)
+    assert failure(Webhooks((), None, 5.0), "https://hooks.example.org/") == "There was no answer in time."
+    assert tried == [5.0, 3.5]
+    tried.clear()
+    assert failure(Webhooks((), None, 1.0), "https://hooks.example.org/") == "There was no answer in time."
+    assert tried == [1.0], "the clock alone ends it too"
 
 
 def test_nobody_there(receiver: Receiver) -> None:
