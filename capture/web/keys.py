@@ -48,7 +48,9 @@ def show_keys() -> Answer:
         alone = sum(policies.may_open(role) for _, role in members.list_members(db, g.practice.id)) < 2
         return render_template(
             "staff/keys.jinja",
-            keys=[{**key_facts(row), **_changes_of(db, row)} for row in rows],
+            keys=[
+                {**key_facts(row), **_changes_of(db, row), **_offers(row, rows, changeable=not (waiting or alone))} for row in rows
+            ],
             unlockers=[
                 {"name": one.name, "who": member.name, "created_at": one.created_at}
                 for one, member in list_all_unlockers(db, g.practice.id)
@@ -211,6 +213,13 @@ def _changes_of(db: Session, row: RecipientRow) -> dict[str, str]:
         "added_by": next((names(change) for change in done if change.added_id == row.id), ""),
         "retired_by": next((names(change) for change in done if change.retired_id == row.id), ""),
     }
+
+
+def _offers(row: RecipientRow, rows: list[RecipientRow], *, changeable: bool) -> dict[str, bool]:
+    """What the page offers for a key, if keys can be changed now: nothing that is known to be refused."""
+    may_replace = changeable and recipients.in_use(row)
+    others = [one for one in rows if one.kind == row.kind and one.id != row.id and recipients.in_use(one)]
+    return {"may_replace": may_replace, "may_retire": may_replace and bool(others)}
 
 
 def _drill_page(errors: dict[str, str]) -> str:

@@ -111,7 +111,7 @@ def test_a_practice_sets_up_its_keys(browser: Browser, named: Demo, tmp_path: Pa
 def replace_key(page: Page, named: Demo, present: str, new: str) -> None:
     """Make a key in place of the practice's own, and try it."""
     page.goto(f"{named.origin}/staff/keys")
-    page.get_by_text("Fingerprint, replace, retire").first.click()
+    page.get_by_text("Fingerprint, replace").first.click()
     page.get_by_role("link", name="Replace this practice key").click()
     page.get_by_role("button", name="Make the key").click()
     page.locator("#passphrase").fill(new)
