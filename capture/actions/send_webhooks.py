@@ -22,7 +22,7 @@ def send_webhook(services: Services) -> bool:
         return False
     try:
         services.webhooks.post(lease.url, lease.body.encode(), _headers(services, lease))
-    except CaptureError as error:
+    except Exception as error:  # whatever stands in the way of one event, the next one is sent
         _note_failure(services, lease, error)
         return True
     with services.database.write() as db:
@@ -39,21 +39,24 @@ def sweep_webhooks(services: Services) -> None:
 def _headers(services: Services, lease: Lease) -> dict[str, str]:
     """As Standard Webhooks have them: the id is the same at every try, the time and so the signature are of this one."""
     number, at = f"msg_{lease.delivery_id}", services.clock()
+    with services.database.read() as db:
+        secrets = webhooks.secrets_of(db, lease, at)
     return {
         "Content-Type": "application/json",
         "User-Agent": "capture",
         "webhook-id": number,
         "webhook-timestamp": str(int(at.timestamp())),
-        "webhook-signature": " ".join(Webhook(secret).sign(number, at, lease.body) for secret in lease.secrets),
+        "webhook-signature": " ".join(Webhook(secret).sign(number, at, lease.body) for secret in secrets),
     }
 
 
-def _note_failure(services: Services, lease: Lease, error: CaptureError) -> None:
+def _note_failure(services: Services, lease: Lease, error: Exception) -> None:
     """The address stays out of the log: it may hold a secret of the receiver's."""
-    logger.warning("webhook failed, try %d: %s", lease.attempts, error.sentence)
+    sentence = error.sentence if isinstance(error, CaptureError) else "Something went wrong here. Tell your operator."
+    logger.warning("webhook failed, try %d: %s (%s)", lease.attempts, sentence, type(error).__name__)
     now = services.clock()
     with services.database.write() as db:
         if now < lease.created_at + GIVE_UP_AFTER:
-            webhooks.put_back(db, lease, now + wait_before(lease.attempts + 1), error.sentence)
+            webhooks.put_back(db, lease, now + wait_before(lease.attempts + 1), sentence)
         else:
-            webhooks.give_up(db, lease, now, error.sentence)
+            webhooks.give_up(db, lease, now, sentence)

@@ -7,13 +7,13 @@ later ones wait. Leases are as outbox.py says.
 import base64
 import json
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, delete, select, update
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
-from capture.errors import Conflict, NotFound
+from capture.errors import CaptureError, Conflict, NotFound
 from capture.store.models import Base, Bundle, Request, new_id
 from capture.store.outbox import Outgoing, lease_row, settle
 
@@ -57,15 +57,15 @@ class WebhookDelivery(Base, Outgoing):
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to send one event to one address, until it runs out. `secrets` are those to sign with, the newest first."""
+    """The right to send one event to one address, until it runs out."""
 
     delivery_id: str
+    webhook_id: str
     url: str
     body: str
     attempts: int
     fence: int
     created_at: datetime
-    secrets: tuple[str, ...] = field(repr=False)
 
 
 def insert_webhook(db: Session, practice_id: str, url: str, now: datetime) -> tuple[Webhook, str]:
@@ -133,8 +133,20 @@ def lease_due(db: Session, now: datetime) -> Lease | None:
     row = lease_row(db, WebhookDelivery, now, ~before.exists(), WebhookDelivery.webhook_id.not_in(paused))
     if row is None:
         return None
-    webhook = db.get_one(Webhook, row.webhook_id)
-    return Lease(row.id, webhook.url, row.body, row.attempts, row.fence, row.created_at, _secrets(db, webhook, now))
+    url = db.get_one(Webhook, row.webhook_id).url
+    return Lease(row.id, row.webhook_id, url, row.body, row.attempts, row.fence, row.created_at)
+
+
+def secrets_of(db: Session, lease: Lease, now: datetime) -> tuple[str, ...]:
+    """The secrets to sign with, the newest first. CaptureError when one does not open: that webhook's line waits, no other."""
+    webhook = db.get_one(Webhook, lease.webhook_id)
+    kept = [webhook.secret_sealed]
+    if webhook.old_secret_sealed and webhook.old_secret_until and now < webhook.old_secret_until:
+        kept.append(webhook.old_secret_sealed)
+    try:
+        return tuple(db.info["vault"].open(sealed, f"webhooks.secret/{webhook.id}") for sealed in kept)
+    except CaptureError:
+        raise CaptureError("Its secret cannot be opened. Tell your operator.", code="webhook-failed") from None
 
 
 def mark_delivered(db: Session, lease: Lease, now: datetime) -> bool:
@@ -182,13 +194,6 @@ def _settle(db: Session, lease: Lease, **values: object) -> bool:
 def _new_secret() -> str:
     """256 random bits, as Standard Webhooks write them."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-def _secrets(db: Session, webhook: Webhook, now: datetime) -> tuple[str, ...]:
-    kept = [webhook.secret_sealed]
-    if webhook.old_secret_sealed and webhook.old_secret_until and now < webhook.old_secret_until:
-        kept.append(webhook.old_secret_sealed)
-    return tuple(db.info["vault"].open(sealed, f"webhooks.secret/{webhook.id}") for sealed in kept)
 
 
 def _seal(db: Session, webhook: Webhook, secret: str) -> bytes:

@@ -147,6 +147,41 @@ def test_a_worker_that_was_replaced(sender: Services, practice: APractice, hook:
     assert [(row.state, row.attempts, row.fence) for row in events(sender)] == [("queued", 2, 2)]
 
 
+def test_a_secret_that_does_not_open(sender: Services, practice: APractice, receiver: Receiver, hook: tuple[str, str]) -> None:
+    """A webhook whose sealed secret was altered waits and says whom to ask, and the other ones get their events."""
+    other, secret = add_webhook(sender, practice.id, receiver.url.replace("key=1", "key=2"), actor="operator")
+    with sender.database.write() as db:
+        db.get_one(webhooks.Webhook, hook[0]).secret_sealed = b"altered"
+    make_request(sender, practice)
+    send_all(sender)
+    ((headers, body),) = receiver.got
+    assert Verifier(secret).verify(body, headers)["type"] == "request.sent"
+    left = {row.webhook_id: (row.state, row.attempts, row.last_error) for row in events(sender)}
+    assert left == {
+        other.id: ("delivered", 1, ""),
+        hook[0]: ("queued", 1, "Its secret cannot be opened. Tell your operator."),
+    }
+
+
+def test_an_error_that_nobody_expected(
+    sender: Services, practice: APractice, receiver: Receiver, hook: tuple[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whatever goes wrong with one event, it is tried again later, the next webhook's goes, and the log names the kind alone."""
+    add_webhook(sender, practice.id, receiver.url.replace("key=1", "key=2"), actor="operator")
+    make_request(sender, practice)
+
+    class Broken(Webhooks):
+        def post(self, *_args: object) -> None:
+            raise RuntimeError(receiver.url)
+
+    broken = replace(sender, webhooks=Broken((), None, 1.0))
+    assert [send_webhook(broken), send_webhook(broken), send_webhook(broken)] == [True, True, False]
+    told = "Something went wrong here. Tell your operator."
+    assert {(row.state, row.last_error) for row in events(sender)} == {("queued", told)}
+    assert "RuntimeError" in caplog.text
+    assert receiver.url not in caplog.text
+
+
 def test_the_page(sender: Services, receiver: Receiver, hook: tuple[str, str], desk: Visitor, clock: Clock) -> None:
     """Managers see where webhooks go and what became of the last ones, and never the secret; a test goes when asked for."""
     webhook_id, secret = hook
