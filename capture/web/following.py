@@ -52,7 +52,7 @@ def extend_link(request_id: str) -> Answer:
     """More time for the link that the patient has."""
     policies.check_may_ask(g.role)
     extend.extend(services(), g.practice.id, request_id, days_of(request.form, {}), actor=g.member.id)
-    return redirect(url_for("staff.show_request", request_id=request_id), 303)
+    return redirect(url_for("staff.show_request", request_id=request_id, did="more-time"), 303)
 
 
 @blueprint.post("/not-attached")
@@ -60,7 +60,7 @@ def not_attached(request_id: str) -> Answer:
     """The photos are not with the referral after all."""
     policies.check_may_open(g.role)
     detach.detach(services(), g.practice.id, request_id, actor=g.member.id)
-    return redirect(url_for("staff.show_request", request_id=request_id), 303)
+    return redirect(url_for("staff.show_request", request_id=request_id, did="not-attached"), 303)
 
 
 @blueprint.get("/again")

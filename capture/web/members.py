@@ -57,21 +57,21 @@ def invite_member() -> Answer:
 def withdraw(invitation_id: str) -> Answer:
     """Take an invitation back."""
     invite.withdraw(services(), g.practice.id, invitation_id, actor=g.member.id)
-    return redirect(url_for(".show_members"), 303)
+    return redirect(url_for(".show_members", did="invitation-withdrawn"), 303)
 
 
 @blueprint.post("/<id:member_id>/role")
 def change_role(member_id: str) -> Answer:
     """Give a member another role."""
     manage_members.change_role(services(), g.practice.id, member_id, text_of(request.form, "role", 20), actor=g.member.id)
-    return redirect(url_for(".show_members"), 303)
+    return redirect(url_for(".show_members", did="role-changed"), 303)
 
 
 @blueprint.post("/<id:member_id>/remove")
 def remove_member(member_id: str) -> Answer:
     """Take a member out of the practice."""
     manage_members.remove_member(services(), g.practice.id, member_id, actor=g.member.id)
-    return redirect(url_for(".show_members"), 303)
+    return redirect(url_for(".show_members", did="member-removed"), 303)
 
 
 def _page(errors: dict[str, str], values: dict[str, str] | None = None) -> str:

@@ -51,7 +51,7 @@ def save() -> Answer:
         return _page(errors, {field: text_of(request.form, field, 1_000) for field in request.form}), 422
     draft = TemplateDraft(name, site, side, protocol, message, days)
     save_template.save_template(services(), g.practice.id, draft, actor=g.member.id)
-    return redirect(url_for(".show_templates"), 303)
+    return redirect(url_for(".show_templates", did="template-saved"), 303)
 
 
 @blueprint.post("/<id:template_id>/delete")
@@ -59,7 +59,7 @@ def delete(template_id: str) -> Answer:
     """Delete one."""
     policies.check_may_manage(g.role)
     save_template.delete_template(services(), g.practice.id, template_id, actor=g.member.id)
-    return redirect(url_for(".show_templates"), 303)
+    return redirect(url_for(".show_templates", did="template-deleted"), 303)
 
 
 def values_of(template: RequestTemplate) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """The inbox: what waits, what was asked, searching; and one request with what happened to it. What can be done: following.py."""
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
@@ -20,6 +22,7 @@ from capture.store.messages import list_messages
 from capture.store.models import AuditEvent, Request
 from capture.web import asking, following, request_templates, services
 from capture.web.ask_fields import DAYS
+from capture.web.done import what_was_done
 from capture.web.forms import text_of
 from capture.web.request_rows import rows_of
 from capture.web.sign_in import load_member
@@ -29,6 +32,7 @@ PAGE = 50
 QUERY_LIMIT = 80
 blueprint = Blueprint("staff", __name__, url_prefix="/staff")
 blueprint.before_request(load_member)
+blueprint.app_context_processor(what_was_done)
 for part in (asking, following, request_templates):
     blueprint.register_blueprint(part.blueprint)
 Answer = BaseResponse | str | tuple[str, int]
@@ -99,7 +103,7 @@ def cancel_request(request_id: str) -> Answer:
     """Take a request back."""
     policies.check_may_ask(g.role)
     cancel.cancel(services(), g.practice.id, request_id, actor=g.member.id)
-    return redirect(url_for(".show_request", request_id=request_id), 303)
+    return redirect(url_for(".show_request", request_id=request_id, did="cancelled"), 303)
 
 
 def _counts(db: Session) -> dict[str, int]:
@@ -137,8 +141,15 @@ def _timeline(db: Session, found: Request) -> list[dict[str, Any]]:
     """What happened, oldest first, and what became of each message."""
     events = [event for event in audit.list_events(db, g.practice.id, found.id) if event.action in EVENTS]
     names = listings.names_of(db, (event.actor for event in events))
-    told = [{"at": event.at, "text": EVENTS[event.action] + _which(event) + _by(names.get(event.actor))} for event in events]
-    return sorted([*told, *({"at": step.at, "text": step.text} for step in list_messages(db, found.id))], key=lambda one: one["at"])
+    told = [(event.at, EVENTS[event.action] + _which(event) + _by(names.get(event.actor))) for event in events]
+    told += [(step.at, step.text) for step in list_messages(db, found.id)]
+    return [_folded(list(same)) for _, same in groupby(sorted(told, key=itemgetter(0)), key=itemgetter(1))]
+
+
+def _folded(same: list[tuple[datetime, str]]) -> dict[str, Any]:
+    """One line for what happened several times in a row, with the time of the last."""
+    at, text = same[-1]
+    return {"at": at, "text": f"{text}, {len(same)} times" if len(same) > 1 else text}
 
 
 def _which(event: AuditEvent) -> str:

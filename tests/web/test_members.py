@@ -101,7 +101,7 @@ def test_an_invitation_that_is_over(app: Flask, services: Services, desk: Visito
     elif how == "late":
         clock.forward(days=7)
     elif how == "withdrawn":
-        assert post(desk, f"{MEMBERS}/invitations/{number}/withdraw", MEMBERS).location == MEMBERS
+        assert post(desk, f"{MEMBERS}/invitations/{number}/withdraw", MEMBERS).location == f"{MEMBERS}?did=invitation-withdrawn"
         assert post(desk, f"{MEMBERS}/invitations/{number}/withdraw", MEMBERS).status == 404
     elif how == "sent anew":
         make_invitation(services, member.practice, member)
@@ -212,7 +212,7 @@ def test_removing_ends_sessions_at_once(app: Flask, services: Services, desk: Vi
         add_to_practice(db, leaver.id, other.id, "reader")
     kept = staff(app, session_of(services, elsewhere))
     assert there.get("/staff/").status == kept.get("/staff/").status == 200
-    assert post(desk, f"{MEMBERS}/{leaver.id}/remove", MEMBERS).location == MEMBERS
+    assert post(desk, f"{MEMBERS}/{leaver.id}/remove", MEMBERS).location == f"{MEMBERS}?did=member-removed"
     assert there.get("/staff/").status == 303
     assert kept.get("/staff/").status == 200
     assert post(desk, f"{MEMBERS}/{leaver.id}/remove", MEMBERS).status == 404
@@ -225,7 +225,7 @@ def test_a_new_role_holds_from_the_next_page(app: Flask, services: Services, des
     reader = make_member(services, member.practice, role="reader")
     visitor = staff(app, session_of(services, reader))
     assert visitor.get("/staff/requests/new").status == 403
-    assert post(desk, f"{MEMBERS}/{reader.id}/role", MEMBERS, role="requester").location == MEMBERS
+    assert post(desk, f"{MEMBERS}/{reader.id}/role", MEMBERS, role="requester").location == f"{MEMBERS}?did=role-changed"
     assert visitor.get("/staff/requests/new").status == 200
     assert post(desk, f"{MEMBERS}/{reader.id}/role", MEMBERS, role="owner").status == 409
 
