@@ -45,6 +45,7 @@ def insert_keys(
 
     `identity_file` is the staff identity as an age file under a passphrase, so that any browser of the practice can open it.
     """
+    recipients.lock_recipients(db, practice_id)
     if recipients.was_live(db, practice_id):
         raise Conflict("This practice has keys already: a change needs two of its members.", hint="docs/keys.md says how")
     known = {row.kind: row.recipient for row in recipients.list_recipients(db, practice_id)}
@@ -75,6 +76,7 @@ def begin_anew(services: Services, practice_id: str, *, actor: str) -> None:
     """Take away the keys of a practice that never asked for photos: nothing was sealed to them. Conflict where it did."""
     now = services.clock()
     with services.database.write() as db:
+        recipients.lock_recipients(db, practice_id)
         if recipients.was_live(db, practice_id) or recipients.has_asked(db, practice_id):
             raise Conflict("Your practice has asked for photos already: its keys are needed to open them.")
         for row in recipients.list_recipients(db, practice_id):

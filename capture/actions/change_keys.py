@@ -30,6 +30,7 @@ def propose_key(
     """
     now = services.clock()
     with services.database.write() as db:
+        recipients.lock_recipients(db, practice_id)
         old = _in_use(db, practice_id, replaces) if replaces else None
         if kind not in recipients.KINDS or (old and old.kind != kind) or not recipients.was_live(db, practice_id):
             raise Conflict("Your practice sets up its first keys before it changes them.")
@@ -40,6 +41,7 @@ def propose_key(
 def propose_retirement(services: Services, practice_id: str, recipient_id: str, *, actor: str) -> str:
     """Propose that nothing more is sealed to a key; its change's id. NotFound, Conflict (also: the last of its kind)."""
     with services.database.write() as db:
+        recipients.lock_recipients(db, practice_id)
         old = _in_use(db, practice_id, recipient_id)
         _check_not_last(db, old)
         return _propose(services, db, practice_id, None, old, actor)
@@ -108,10 +110,10 @@ def _propose(
 
 
 def _open_change(db: Session, practice_id: str, change_id: str) -> KeyChange:
+    recipients.lock_recipients(db, practice_id)
     change = key_changes.find_change(db, practice_id, change_id)
     if change.closed_at:
         raise Conflict("This change was confirmed or taken back already.")
-    recipients.check_mac(db, practice_id)
     return change
 
 

@@ -52,6 +52,7 @@ def answer_test(services: Services, practice_id: str, untrusted_answer: str, *, 
     """Compare; a right answer proves the key, or records that it was tried again. NotAllowed for any other."""
     now, answer = services.clock(), untrusted_answer.strip().upper()
     with services.database.write() as db:
+        recipients.lock_recipients(db, practice_id)
         test = key_tests.find_waiting(db, practice_id, answer, now)
         if test is None:
             raise NotAllowed(
@@ -72,7 +73,7 @@ def go_live(services: Services, practice_id: str, *, actor: str) -> None:
     """From now on photos are sealed to the practice's first keys, and it can ask. Conflict: not both proved, or live already."""
     now = services.clock()
     with services.database.write() as db:
-        recipients.check_mac(db, practice_id)
+        recipients.lock_recipients(db, practice_id)
         rows = [row for row in recipients.list_recipients(db, practice_id) if row.proved_at]
         if recipients.was_live(db, practice_id):
             raise Conflict("Your practice can ask for photos already.")

@@ -2,17 +2,20 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, func, select, update
+from sqlalchemy import ForeignKey, Index, String, func, select, text, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from capture.errors import Conflict, NotFound
 from capture.store.models import Base, Membership, new_id
+
+_WAITS = text("closed_at IS NULL")
 
 
 class KeyChange(Base):
     """One change: a key to add, one to retire, or both, which is a rotation. Closed without `confirmed_by`: taken back."""
 
     __tablename__ = "key_changes"
+    __table_args__ = (Index("ix_key_changes_waiting", "practice_id", unique=True, sqlite_where=_WAITS, postgresql_where=_WAITS),)
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"), index=True)
     added_id: Mapped[str | None] = mapped_column(String(32))

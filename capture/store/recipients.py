@@ -23,7 +23,7 @@ def insert_recipient(
     db: Session, practice_id: str, *, kind: str, recipient: Recipient, identity_file: bytes | None, now: datetime
 ) -> RecipientRow:
     """Add a recipient (kind `staff` or `recovery`), not in use yet; Unavailable when another was edited before."""
-    check_mac(db, practice_id)
+    lock_recipients(db, practice_id)
     row = RecipientRow(
         practice_id=practice_id,
         kind=kind,
@@ -109,11 +109,24 @@ def list_identities(db: Session, practice_id: str) -> list[RecipientRow]:
 
 def forget_unused(db: Session, practice_id: str, recipient_id: str) -> None:
     """Take away a key that nothing was ever sealed to; NotFound for any other."""
+    lock_recipients(db, practice_id)
     row = find_recipient(db, practice_id, recipient_id)
     if row in list_sealed_to(db, practice_id):
         raise NotFound
     db.delete(row)
     write_mac(db, practice_id)
+
+
+def lock_recipients(db: Session, practice_id: str) -> None:
+    """Before a change of keys: no other happens until this transaction ends, and what it reads of them is as it is now.
+
+    Without it two that overlap would each put the practice under a MAC of what it saw (SECURITY 35). Raises as `check_mac`.
+    """
+    fresh = {"populate_existing": True}
+    mine = select(Practice).where(Practice.id == practice_id).with_for_update(key_share=True)  # others may still point at it
+    db.scalars(mine.execution_options(**fresh)).one()
+    db.scalars(select(RecipientRow).where(RecipientRow.practice_id == practice_id).execution_options(**fresh)).all()
+    check_mac(db, practice_id)
 
 
 def check_mac(db: Session, practice_id: str) -> None:
