@@ -57,7 +57,7 @@ EVENTS = {
     "delivery hurried": "Delivery tried again at once",
     "request flagged": "Nobody has opened the photos for too long; the practice was told",
     "lock told": "The practice was told that the link is locked",
-    "bundle viewed": "Opening page shown",
+    "bundle viewed": "Photos page, still locked, looked at",
     "request collected": "Photos opened",
     "bundle opened": "Photos opened again",
     "bundle downloaded": "Encrypted photos downloaded",

@@ -11,6 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, g, render_template, request
 from sqlalchemy.orm import Session
 
+from capture.domain.following import EVENTS
 from capture.domain.hours import ZONE
 from capture.domain.links import read_receipt
 from capture.store import audit
@@ -26,6 +27,8 @@ PAGE, BATCH = 50, 500
 """Events on a page, and events read at a time for a download."""
 OTHERS = {"operator": "The operator", "patient": "The patient", "worker": "The service", "somebody": "Somebody"}
 """Those who act and are no members."""
+WORDS = EVENTS | {"request drafted": "Request written", "bundle fetched": "Encrypted photos fetched, to be opened"}
+"""Events in the words of a request's timeline; others are told by their names."""
 COLUMNS = ("Number", "Time (UTC)", "Who", "What", "About", "Details", "Hash")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 FIELDS = ("action", "actor", "receipt", "since", "until")
@@ -65,7 +68,7 @@ def show_trail() -> Answer:
             next=events[PAGE - 1].number if len(events) > PAGE else None,
             asked={name: value for name, value in values.items() if value},
             later=number is not None,
-            actions=audit.list_actions(db, g.practice.id),
+            actions=sorted(((one, _words(one)) for one in audit.list_actions(db, g.practice.id)), key=lambda pair: pair[1]),
             actors=_actors(db),
             chain={"broken": broken, "count": count, "first": first, "last": last},
         )
@@ -141,12 +144,18 @@ def _rows(db: Session, practice_id: str, events: Iterable[AuditEvent]) -> list[R
     rows = []
     for event in events:
         facts: dict[str, Any] = json.loads(event.facts)
+        if "view" in facts:
+            facts = {"photo": services().catalogue.title_of(facts.pop("view")), **facts}
         details = ", ".join(f"{name.replace('_', ' ')}: {value}" for name, value in facts.items())
         about = names.get(event.subject, "")
         of_request = event.subject if read_receipt(about) == about and about else ""
         who = names.get(event.actor) or OTHERS.get(event.actor, event.actor)
-        rows.append(Row(event.number, event.at, who, event.action.capitalize(), about, details, event.hash, of_request))
+        rows.append(Row(event.number, event.at, who, _words(event.action), about, details, event.hash, of_request))
     return rows
+
+
+def _words(action: str) -> str:
+    return WORDS.get(action) or action.capitalize()
 
 
 def _actors(db: Session) -> list[tuple[str, str]]:

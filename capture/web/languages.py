@@ -45,7 +45,8 @@ def init_languages(app: Flask, settings: Settings) -> None:
         locale_selector=_choose,
     )
     app.jinja_env.policies["ext.i18n.trimmed"] = True
-    app.jinja_env.filters.update(date=date_text, datetime=datetime_text, filesize=size_text, opening_hours=hours_text)
+    app.jinja_env.filters.update(date=date_text, datetime=datetime_text, short_datetime=short_datetime_text)
+    app.jinja_env.filters.update(filesize=size_text, opening_hours=hours_text)
     app.jinja_env.globals.update(_=sentence, plural_forms=plural_forms)
     app.before_request(_keep_choice)
     app.context_processor(lambda: {"language": describe(get_locale()), "other_languages": list(_others())})
@@ -89,6 +90,11 @@ def date_text(value: datetime) -> str:
     """Such as `22 November 2026`, as clocks go in the UK."""
     text: str = format_date(value, "d MMMM y" if _is_english() else "long")
     return text
+
+
+def short_datetime_text(value: datetime) -> str:
+    """Such as `22 Nov 2026, 4:05pm`, for tables on staff pages, which are in English."""
+    return f"{format_date(value, 'd MMM y')}, {format_time(value, 'h:mma').lower()}"
 
 
 def datetime_text(value: datetime) -> str:

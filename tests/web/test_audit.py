@@ -42,8 +42,11 @@ def test_who_did_what_to_which_request(services: Services, desk: Visitor, asked:
     desk.open("POST", f"{bundle}/collected", data={"csrf_token": token})
     page = desk.get(TRAIL)
     found = lines(page)
-    assert any("Robin Reception" in row[1] and row[2].endswith("Request collected") and asked.receipt in row[3] for row in found)
-    assert any("The patient" in row[1] and "Photo arrived" in row[2] for row in found)
+    assert any("Robin Reception" in row[1] and row[2].endswith("Photos opened") and asked.receipt in row[3] for row in found)
+    assert any(
+        "The patient" in row[1] and "A photo arrived and was sealed" in row[2] and "photo: Close-up" in row[4] for row in found
+    )
+    assert page.find("option", value="photo arrived").text == "A photo arrived and was sealed"
     assert page.link(asked.receipt) == f"/staff/requests/{asked.id}"
     assert not any(secret in page.data.decode() for secret in (*asked.private, asked.token))
 
@@ -55,7 +58,7 @@ def test_searching(services: Services, desk: Visitor, practice: APractice, membe
     desk.set_cookie("staff", session_of(services, member))  # type: ignore[arg-type]
     with services.database.write() as db:
         audit.append(db, practice.id, actor=member.id, action="template saved", subject="t", at=clock())  # type: ignore[attr-defined]
-    assert {row[2].removeprefix("What ") for row in lines(look(desk, action="request sent"))} == {"Request sent"}
+    assert {row[2].removeprefix("What ") for row in lines(look(desk, action="request sent"))} == {"Link issued"}
     assert len(lines(look(desk, actor=member.id))) == 1  # type: ignore[attr-defined]
     by_receipt = lines(look(desk, receipt=asked.receipt.lower().replace("-", "")))
     assert {row[3].removeprefix("About ") for row in by_receipt} == {asked.receipt}

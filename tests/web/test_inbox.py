@@ -109,6 +109,17 @@ def test_looking_changes_nothing(services: Services, desk: Visitor, asked: ARequ
     assert "label" not in str([one.get("href") for one in page.tree.iter("a")]).lower()
 
 
+def test_repeats_are_one_line(services: Services, desk: Visitor, asked: ARequest) -> None:
+    """Looking at the page of locked photos again and again is one line of the timeline, with how often."""
+    make_submitted(services, asked)
+    bundle = desk.get("/staff/").link("Open photos")
+    for _ in range(3):
+        desk.get(bundle)
+    shown = desk.get(f"/staff/requests/{asked.id}").text
+    assert shown.count("looked at") == 1
+    assert "Photos page, still locked, looked at by Robin Reception, 3 times" in shown
+
+
 def test_every_event_of_a_request_has_words() -> None:
     """Whatever is written about a request in the audit trail is told in its timeline in plain words, or by the event beside it."""
     written = {f"request {state}" for state in State}
