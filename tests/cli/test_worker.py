@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 import pytest
@@ -136,7 +136,7 @@ def test_a_receiver_that_stalls_holds_up_no_bundle(services: Services, monkeypat
 def test_the_journal_is_emptied_until_it_is_empty(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """SECURITY 41: at the start, after a deletion, after a sweep that died, and once more where someone read meanwhile."""
     stop, times, tries = threading.Event(), iter(range(1_000_000)), 0
-    purged = iter([0, 0, 0, 2, Unavailable(), 0, 0])
+    purged: Iterator[int | Unavailable] = iter([0, 0, 0, 2, Unavailable(), 0, 0])
     emptied = iter([False, True, True, True])
     done: list[str] = []
 

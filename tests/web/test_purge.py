@@ -1,13 +1,15 @@
-"""What is deleted when its time is over: from every file, from every page, and nothing before its time."""
+"""What is deleted when its time is over: from every file, and nothing before its time. The pages: test_purged.py."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
+from threading import Barrier
+from time import sleep
 
 import pytest
-from flask import Flask
 from sqlalchemy.orm import Session
 
+from capture.actions.ask_again import Again, ask_again
 from capture.actions.attach import attach
 from capture.actions.cancel import cancel
 from capture.actions.collect import collect
@@ -15,32 +17,18 @@ from capture.actions.deliver import bundle_files
 from capture.actions.expire import expire_due
 from capture.actions.purge import purge
 from capture.domain.requests import State
-from capture.errors import PhotosDeleted, Unavailable
+from capture.errors import Conflict, PhotosDeleted, Unavailable
 from capture.services import Services
 from capture.store import audit, deletions
 from capture.store.blobs import FolderBlobs
 from capture.store.models import Bundle, Delivery, Photo, Practice, Request
+from capture.store.requests import details_of
 from tests.builders import ARequest, agree_patient, bundle_of, make_member, make_request, make_submitted, photos_of, take_photo
 from tests.conftest import Clock
 from tests.web.conftest import session_of
-from tests.web.desk import act, events_of, rows_on, search, state_of
+from tests.web.desk import act, events_of, state_of
 from tests.web.html import Visitor, patient
-from tests.web.system import error_of, make_system
-
-
-def make_attached(services: Services, asked: ARequest) -> Bundle:
-    bundle = make_submitted(services, asked)
-    collect(services, asked.practice.id, bundle.id, actor="a")
-    attach(services, asked.practice.id, bundle.id, actor="a")
-    return bundle
-
-
-def pass_time(services: Services, clock: Clock, days: float) -> int:
-    """So many days later: the worker sees what is due, and looks again a day after."""
-    clock.forward(days=days)
-    assert purge(services) == 0
-    clock.forward(days=1)
-    return purge(services)
+from tests.web.retention import make_attached, pass_time
 
 
 def stored_bytes(services: Services) -> bytes:
@@ -233,53 +221,35 @@ def found_before(db: Session, _practice_id: str, bundle_id: str) -> Bundle:
     return db.get_one(Bundle, bundle_id)
 
 
-def test_pages_of_what_was_deleted(services: Services, app: Flask, desk: Visitor, asked: ARequest, clock: Clock) -> None:
-    """Inbox, search, request, case, dashboard, deliveries and trail go on; what needs the photos says that they were deleted."""
-    seen = patient(app, asked, agree_patient(services, asked))
-    bundle = make_attached(services, asked)
-    assert "Kept until" in desk.get(f"/staff/requests/{asked.id}").text
-    shown = desk.get(f"/staff/bundles/{bundle.id}").text
-    assert f"kept here until {(clock() + timedelta(days=30)):%-d %B %Y}" in shown
-    again = act(desk, asked, "again", views="close-up", reason="blurred", key="0" * 32, days="7")
-    assert again.status == 201
-    assert pass_time(services, clock, 30) == 1
-    desk.set_cookie("staff", session_of(services, make_member(services, asked.practice)))
-    page = desk.get(f"/staff/requests/{asked.id}")
-    assert page.status == 200
-    assert "Deleted on" in page.text
-    assert "Photos and details deleted" in page.text
-    assert asked.receipt in page.text
-    assert asked.label not in page.text
-    assert "Open photos" not in page.text
-    assert "Deleted request" in rows_on(desk.get("/staff/?show=closed"))
-    assert "Deleted request" in rows_on(search(desk, asked.receipt))
-    for path in ("", "deliveries", "audit"):
-        assert desk.get(f"/staff/practice/{path}").status == 200
-    for path in (f"{bundle.id}", f"{bundle.id}/parts/bundle.json", f"{bundle.id}.zip"):
-        answer = desk.get(f"/staff/bundles/{path}")
-        assert answer.status == 410
-        assert "These photos were deleted" in answer.text
-    for name in ("collected", "attached"):
-        assert desk.open("POST", f"/staff/bundles/{bundle.id}/{name}", data={"csrf_token": desk.csrf("/staff/")}).status == 410
-    assert desk.get(f"/staff/requests/{asked.id}/again").status == 409
-    assert seen.get("/sent").status == 404
-    other = make_request(services, asked.practice)
-    opened = make_submitted(services, other)
-    with services.database.write() as db:
-        db.get_one(Request, other.id).case_id = asked.id
-    assert desk.get(f"/staff/bundles/{opened.id}").status == 200
-    assert "Deleted" in desk.get(f"/staff/requests/{other.id}").text
+@pytest.mark.parametrize("first", ["purge", "again"])
+def test_asking_again_races_the_sweep(services: Services, asked: ARequest, clock: Clock, first: str) -> None:
+    """Races: whoever comes first counts. A request asked just before stays whole, with its date of birth and its words."""
+    make_attached(services, asked)
+    clock.forward(days=30)
+    assert purge(services) == 0
+    clock.forward(days=1)
+    start = Barrier(2)
 
+    def sweep() -> int:
+        start.wait(5)
+        sleep(0.05 if first == "again" else 0)
+        return purge(services)
 
-def test_other_systems_are_told(services: Services, app: Flask, asked: ARequest, clock: Clock) -> None:
-    """The API lists a purged request without a word of the patient, and answers 410 for its bundle."""
-    system = make_system(app, services, asked.practice, "bundles:read", "bundles:acknowledge", "requests:read")
-    bundle = make_attached(services, asked)
-    assert pass_time(services, clock, 30) == 1
-    told = system.get(f"/requests/{asked.id}").json
-    assert (told["state"], told["label"], told["reference"], told["site"]) == ("purged", "", "", "")
-    assert [row["id"] for row in system.get("/requests?state=purged").json["requests"]] == [asked.id]
-    assert system.get("/bundles?state=all").json["bundles"] == []
-    for path in ("", "/parts/bundle.json", ".zip"):
-        assert error_of(system.get(f"/bundles/{bundle.id}{path}")) == (410, "photos-deleted")
-    assert error_of(system.post(f"/bundles/{bundle.id}/acknowledge")) == (410, "photos-deleted")
+    def ask() -> str:
+        start.wait(5)
+        sleep(0.05 if first == "purge" else 0)
+        try:
+            again = Again(("close-up",), "blurred", 7, "1" * 32)
+            return ask_again(services, asked.practice.id, asked.id, again, actor="a").request_id
+        except Conflict:
+            return ""
+
+    with ThreadPoolExecutor(2) as pool:
+        swept, asked_again = pool.submit(sweep), pool.submit(ask)
+        assert swept.result(20) == 1
+    with services.database.read() as db:
+        assert db.get_one(Request, asked.id).state == State.PURGED
+        for request in db.query(Request).filter(Request.id != asked.id):
+            assert request.id == asked_again.result()
+            assert (details_of(db, request).label, request.state) == (asked.label, State.SENT)
+            assert services.vault.check_secret(request.dob_hash, asked.born.isoformat(), asked.id)
