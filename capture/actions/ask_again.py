@@ -59,7 +59,7 @@ def ask_again(
             views=" ".join(view.id for view in offered if view.id in again.views),
             dob_hash=earlier.dob_hash,
         )
-        details = replace(details, asked_by=asked_by, follows=earlier.receipt, message="", again=again.reason)
+        details = replace(details, asked_by=asked_by, follows=earlier.receipt, message="", again=again.reason, call="")
         audit.append(db, practice_id, actor=actor, action="photos asked again", subject=request_id, at=services.clock())
         issued = write_request(services, db, request, details, days=again.days, actor=actor)
         queue_link(services, db, request, issued.link, to_phone=again.phone, to_email=again.email)

@@ -22,7 +22,7 @@ class Draft:
 
     A follow-up names in `follows` the receipt of the request that it repeats; protocol, site and side are that one's.
     `message` is for the patient, who sees it once the date of birth was given. `phone` (international) and `email` are where the
-    link goes; neither is kept once it is there.
+    link goes; neither is kept once it is there. `call` is the hash of the whole call where a system asks (ask_for_system).
     """
 
     label: str
@@ -38,6 +38,7 @@ class Draft:
     nhs_number: str = ""
     phone: str = ""
     email: str = ""
+    call: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,7 @@ def _details(draft: Draft, asked_by: str, group: str) -> Details:
         follows=draft.follows,
         message=draft.message,
         nhs_number=draft.nhs_number,
+        call=draft.call,
     )
 
 

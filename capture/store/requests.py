@@ -21,7 +21,7 @@ class Details:
 
     `age_group` is that of policies.age_group on the day of asking: the date of birth itself is kept only as a hash. `follows` is
     the receipt of the request that this one repeats, `message` what the practice tells the patient. `again` says why photos that
-    were sent are asked for once more, a key of domain.again.REASONS.
+    were sent are asked for once more, a key of domain.again.REASONS. `call` is the hash of the call by which a system asked.
     """
 
     label: str
@@ -35,6 +35,7 @@ class Details:
     message: str = ""
     nhs_number: str = ""
     again: str = ""
+    call: str = ""
 
 
 @dataclass(frozen=True)
