@@ -76,11 +76,13 @@ def remove_member(member_id: str) -> Answer:
 
 def _page(errors: dict[str, str], values: dict[str, str] | None = None) -> str:
     with services().database.read() as db:
+        people = list_members(db, g.practice.id)
         return render_template(
             "staff/members.jinja",
             errors=errors,
             values=values or {},
-            people=list_members(db, g.practice.id),
+            people=people,
+            sole_manager=[role for _, role in people].count("manager") == 1,
             waiting=list_invitations(db, g.practice.id, services().clock()),
             roles=ROLE_TEXTS,
             me=g.member.id,

@@ -285,3 +285,19 @@ def test_a_recovery_code_of_someone_else(app: Flask, services: Services, desk: V
     """SECURITY 24: a colleague's recovery code is no code."""
     code = codes_on(post(desk, "/staff/account/recovery-codes", "/staff/account"))[0]
     assert sign_in(Visitor(app), make_member(services, member.practice), code).status == 422
+
+
+def test_removing_is_asked_first(services: Services, desk: Visitor, member: AMember) -> None:
+    """No one press removes anyone: the button stands behind a line to open and below a sentence. The last manager has none."""
+    reader = make_member(services, member.practice, role="reader")
+
+    def actions(kind: str) -> set[str]:
+        tree = desk.get(MEMBERS).tree
+        return {form.get("action", "").rpartition("members/")[2] for one in tree.iter(kind) for form in one.iter("form")}
+
+    assert actions("details") == {f"{reader.id}/remove"}
+    assert actions("main") == {f"{reader.id}/remove", f"{reader.id}/role", "invite"}
+    assert "make someone else one too" in desk.get(MEMBERS).text
+    second = make_member(services, member.practice)
+    assert actions("details") == {f"{one.id}/remove" for one in (reader, second, member)}
+    assert {f"{one.id}/role" for one in (reader, second, member)} < actions("main")
