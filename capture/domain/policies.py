@@ -98,6 +98,17 @@ def check_may_open(role: str) -> None:
         raise NotAllowed("You can ask for photos here, but not open them. Ask a manager of the practice.")
 
 
+def may_ask_again(role: str) -> bool:
+    """Whether a member in that role may ask for a photo again: also whoever opened it and sees that it is blurred."""
+    return may_ask(role) or may_open(role)
+
+
+def check_may_ask_again(role: str) -> None:
+    """The same; NotAllowed says who may."""
+    if not may_ask_again(role):
+        raise NotAllowed("You cannot ask for photos here. Ask a manager of the practice.")
+
+
 def may_manage(role: str) -> bool:
     """Whether a member in that role may change who belongs to the practice and how it works."""
     return role == "manager"

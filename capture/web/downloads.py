@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from functools import partial
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g, redirect, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
 
 from capture.actions.deliver import bundle_files
 from capture.domain import policies
@@ -33,12 +34,12 @@ def one(bundle_id: str) -> Response:
 
 
 @blueprint.get("/bundles.zip")
-def several() -> Response:
+def several() -> BaseResponse:
     """The bundles named by `bundle`, each a ZIP of its own in one archive; without a name all that nobody has opened."""
     policies.check_may_open(g.role)
     wanted = list(dict.fromkeys(request.args.getlist("bundle")))
     if not wanted and "chosen" in request.args:
-        raise Conflict("Tick the photos that you want to download first.")
+        return redirect(url_for("staff.inbox", unticked="", _anchor="download"), 303)  # which says so above the button
     if not wanted:
         with services().database.read() as db:
             wanted = [bundle.id for bundle in photos.list_unread(db, g.practice.id)]

@@ -66,14 +66,14 @@ def not_attached(request_id: str) -> Answer:
 @blueprint.get("/again")
 def again_page(request_id: str) -> Answer:
     """Which photos are asked for once more, and why."""
-    policies.check_may_ask(g.role)
+    policies.check_may_ask_again(g.role)
     return _page(request_id, {}, {"days": str(services().settings.link_days), "key": secrets.token_hex(16)})
 
 
 @blueprint.post("/again")
 def again(request_id: str) -> Answer:
     """Ask for them: a request of the same case with a link of its own."""
-    policies.check_may_ask(g.role)
+    policies.check_may_ask_again(g.role)
     views, reason = tuple(request.form.getlist("views")), text_of(request.form, "reason")
     errors: Errors = {}
     days, (phone, email) = days_of(request.form, errors), reach_of(request.form, errors)

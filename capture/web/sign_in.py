@@ -124,7 +124,8 @@ def start(cookie: str, over: str) -> BaseResponse:
 def what_the_role_may() -> dict[str, bool]:
     """For the templates: what to offer at all."""
     role = g.get("role", "")
-    return {"may_ask": policies.may_ask(role), "may_open": policies.may_open(role), "may_manage": policies.may_manage(role)}
+    may = (policies.may_ask, policies.may_ask_again, policies.may_open, policies.may_manage)
+    return {policy.__name__: policy(role) for policy in may}
 
 
 @blueprint.post("/sign-out")

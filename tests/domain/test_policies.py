@@ -12,8 +12,10 @@ from capture.domain.policies import (
     check_can_ask,
     check_can_follow,
     check_may_ask,
+    check_may_ask_again,
     check_may_open,
     may_ask,
+    may_ask_again,
     may_open,
 )
 from capture.domain.protocols import load_catalogue
@@ -127,7 +129,11 @@ def test_age_in_whole_years(born: date, years: int, days: int) -> None:
 @pytest.mark.parametrize("role", [*ROLES, "", "Manager", "owner"])
 def test_each_role_may_what_it_is_named_for(role: str) -> None:
     """A requester asks, a reader opens, a manager does both, nobody else does either; who may not is told whom to ask."""
-    policies = ((may_ask, check_may_ask, {"requester", "manager"}), (may_open, check_may_open, {"reader", "manager"}))
+    policies = (
+        (may_ask, check_may_ask, {"requester", "manager"}),
+        (may_open, check_may_open, {"reader", "manager"}),
+        (may_ask_again, check_may_ask_again, {"requester", "reader", "manager"}),
+    )
     for may, check, roles in policies:
         assert may(role) == (role in roles)
         if role in roles:

@@ -12,6 +12,7 @@ from tests.builders import (
     APractice,
     ARequest,
     agree_patient,
+    bundle_of,
     make_member,
     make_request,
     make_submitted,
@@ -114,11 +115,11 @@ def test_intimate_photos_are_not_asked_again(services: Services, desk: Visitor, 
     assert ask_again(desk, intimate).status == 403
 
 
-ACTS = ("resend", "extend", "again", "cancel")
+ACTS = ("resend", "extend", "cancel")
 
 
 def test_roles(app: Flask, services: Services, practice: APractice, asked: ARequest) -> None:
-    """A reader may neither ask again nor resend, extend or cancel, and is offered none of it; a requester is not shown "Open"."""
+    """A reader asks again for what is blurred, and may neither resend, extend nor cancel; a requester is not shown "Open"."""
     make_submitted(services, asked)
     waiting = make_request(services, practice)
     reader, requester = (
@@ -126,9 +127,12 @@ def test_roles(app: Flask, services: Services, practice: APractice, asked: ARequ
     )
     for name in ACTS:
         assert act(reader, asked, name, days="7").status == act(reader, waiting, name, days="7").status == 403
-    for path in (f"/staff/requests/{asked.id}/again", f"/staff/requests/{waiting.id}/resend"):
-        assert reader.get(path).status == 403
-        assert requester.get(path).status == 200
+    assert reader.get(f"/staff/requests/{waiting.id}/resend").status == 403
+    assert requester.get(f"/staff/requests/{waiting.id}/resend").status == 200
+    opening = f"/staff/bundles/{bundle_of(services, asked).id}"
+    for way in (f"/staff/requests/{asked.id}", opening):
+        assert f"/staff/requests/{asked.id}/again" in reader.get(way).data.decode()
+    assert ask_again(reader, asked).status == 201
     assert "Make a new link" not in reader.get(f"/staff/requests/{waiting.id}").text
     page = requester.get(f"/staff/requests/{asked.id}")
     assert "Ask for a photo again" in page.text

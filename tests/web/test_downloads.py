@@ -75,6 +75,17 @@ def test_all_that_wait(services: Services, desk: Visitor, practice: APractice) -
     assert "Encrypted photos downloaded by" in desk.get(f"/staff/requests/{asked[1].id}").text
 
 
+def test_nothing_ticked(desk: Visitor, path: str) -> None:
+    """Pressing "Download chosen" with nothing ticked leads back to the inbox, which says above the button what to do."""
+    assert path
+    unticked = desk.get("/staff/bundles.zip?chosen=yes")
+    assert unticked.location.endswith("#download")
+    inbox = desk.get(unticked.location)
+    assert inbox.heading == "Inbox"
+    assert inbox.text.index("Tick the photos that you want") < inbox.text.index("Download chosen")
+    assert "Tick the photos" not in desk.get("/staff/").text
+
+
 def test_nothing_to_download(services: Services, desk: Visitor, path: str) -> None:
     """No waiting bundle, too many, an id that is none, and another practice's are each refused; nothing of ours comes with them."""
     ours = path.rpartition("/")[2].removesuffix(".zip")
@@ -85,7 +96,6 @@ def test_nothing_to_download(services: Services, desk: Visitor, path: str) -> No
     many = "&".join(f"bundle={number:032x}" for number in range(101))
     assert "too many at once" in desk.get(f"/staff/bundles.zip?{many}").text
     collect(services, desk_practice(services, ours), ours, actor="x")
-    assert "Tick the photos" in desk.get("/staff/bundles.zip?chosen=yes").text
     empty = desk.get("/staff/bundles.zip")
     assert empty.status == 409
     assert "no photos that nobody has opened" in empty.text
