@@ -23,7 +23,7 @@ def send_next(services: Services) -> bool:
         if lease is None:
             return False
         if lease.over_at and now >= lease.over_at and lease.request_id:  # a link that works no more
-            messages.drop_messages(db, lease.request_id)
+            messages.note_over(db, lease.request_id, now)
             return True
     try:
         provider_id = _send(services, lease)

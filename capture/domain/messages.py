@@ -21,6 +21,8 @@ _NOTICE_WIDTH, _NOTICE_LINES = 72, 9
 REFUSED = ("number-refused", "permanent-failure")
 """Errors that mean that the number or address is not right."""
 UNREACHED = "temporary-failure"
+OVER = "link-over"
+"""The error of a message that was not sent before its link ended."""
 
 
 def text_message(practice: str, link: str) -> str:
@@ -90,6 +92,8 @@ def describe(kind: str, channel: str, state: str, error: str = "") -> str:
         return f"{what} {'planned' if kind == 'reminder' else 'queued'}"
     if state == "failed" and error in REFUSED:
         return f"{what} failed: check the {'number' if channel == 'sms' else 'address'}"
+    if state == "failed" and error == OVER:
+        return f"{what} not sent: the link ended first"
     if state == "failed":
         return f"{what} failed: {'the phone could not be reached' if error == UNREACHED else 'give the link another way'}"
     return f"{what} delivered to the phone" if state == "delivered" else f"{what} sent"

@@ -10,7 +10,7 @@ from datetime import datetime
 from sqlalchemy import ForeignKey, Index, String, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from capture.domain.messages import REFUSED, describe
+from capture.domain.messages import OVER, REFUSED, describe
 from capture.store.models import Base, Request, new_id
 from capture.store.outbox import Outgoing, lease_row, settle
 
@@ -130,6 +130,13 @@ def drop_messages(db: Session, request_id: str, channel: str = "") -> None:
     if channel:
         waiting = waiting.where(MessageRow.channel == channel)
     db.execute(waiting.values(state="dropped", **_FORGOTTEN))
+
+
+def note_over(db: Session, request_id: str, now: datetime) -> None:
+    """The link has ended: that it was still to be sent shows as failed, since nobody got it; a reminder is dropped."""
+    unsent = update(MessageRow).where(MessageRow.request_id == request_id, MessageRow.state == "queued", MessageRow.kind == "link")
+    db.execute(unsent.values(state="failed", settled_at=now, last_error=OVER, **_FORGOTTEN))
+    drop_messages(db, request_id)
 
 
 def note_delivery(db: Session, message_id: str, now: datetime, error: str = "") -> bool:

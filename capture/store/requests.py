@@ -11,7 +11,7 @@ from capture.domain.links import GUESSES_IN_ALL, wait_after
 from capture.domain.requests import WAITING, State, check_can_move
 from capture.errors import NotFound
 from capture.store import audit, webhooks
-from capture.store.messages import drop_messages
+from capture.store.messages import drop_messages, note_over
 from capture.store.models import Request
 
 
@@ -167,7 +167,9 @@ def move(db: Session, request: Request, to: State, *, actor: str, now: datetime,
     """
     check_can_move(State(request.state), to)
     request.state, request.changed_at = to, now
-    if to not in {State.SENT, State.OPENED}:
+    if to is State.EXPIRED:
+        note_over(db, request.id, now)
+    elif to not in {State.SENT, State.OPENED}:
         drop_messages(db, request.id)
     event = audit.append(
         db, request.practice_id, actor=actor, action=action or f"request {to}", subject=request.id, at=now, **facts

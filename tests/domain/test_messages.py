@@ -74,6 +74,7 @@ def test_notices_have_one_length() -> None:
         (("link", "sms", "failed", "temporary-failure"), "Text failed: the phone could not be reached"),
         (("link", "email", "failed", "number-refused"), "E-mail failed: check the address"),
         (("link", "email", "failed", "mail-away"), "E-mail failed: give the link another way"),
+        (("link", "email", "failed", "link-over"), "E-mail not sent: the link ended first"),
         (("reminder", "sms", "queued"), "Reminder by text planned"),
         (("reminder", "email", "sent"), "Reminder by e-mail sent"),
     ],

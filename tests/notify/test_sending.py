@@ -230,14 +230,29 @@ def test_no_reminder_where_none_is_wanted(carried: Services, practice: APractice
     assert len(notify.texts) == 1
 
 
-def test_a_link_that_is_over_is_not_sent(carried: Services, practice: APractice, notify: StandIn, clock: Clock) -> None:
-    """A text that waited until its link was over is dropped, not sent."""
-    ask(carried, practice, days=1)
-    assert states(carried) == [("link", "queued")], "no reminder that would come after the end"
-    clock.forward(days=1)
-    assert send_next(carried)
-    assert states(carried) == [("link", "dropped")]
+@pytest.mark.parametrize("found_by", ["sending", "expiry"])
+def test_a_link_that_is_over_is_not_sent(
+    carried: Services, practice: APractice, notify: StandIn, clock: Clock, found_by: str
+) -> None:
+    """A text that waited until its link was over is not sent, and staff read that it was not: the patient never had it."""
+    issued = ask(carried, practice, email=EMAIL, days=4)
+    clock.forward(days=4)
+    if found_by == "sending":
+        assert send_all(carried) == 1
+    else:
+        clock.time += FINISH_AFTER_EXPIRY + timedelta(seconds=1)
+        assert expire_due(carried) == 1
+        assert send_all(carried) == 0
+    assert timeline(carried, issued) == [f"{what} not sent: the link ended first" for what in ("Text", "E-mail")]
+    assert [state for _, state in states(carried)] == ["failed", "failed", "dropped", "dropped"]
+    assert {(row.to_sealed, row.text_sealed) for row in rows(carried)} == {(None, None)}
     assert notify.texts == []
+
+
+def test_a_reminder_whose_link_ended_first(carried: Services, practice: APractice) -> None:
+    """No reminder comes that would be after the end of its link."""
+    ask(carried, practice, days=1)
+    assert states(carried) == [("link", "queued")]
 
 
 def test_no_reminders(carried: Services, practice: APractice) -> None:

@@ -101,7 +101,8 @@ def test_no_new_link(services: Services, desk: Visitor, asked: ARequest, state: 
 
 
 def test_more_time(app: Flask, services: Services, desk: Visitor, asked: ARequest, clock: Clock) -> None:
-    """The link that the patient has works longer, up to 28 days from now, and never shorter; it is on record."""
+    """The link that the patient has works longer, up to 28 days from now, never shorter, and nothing is sent; it is on record."""
+    assert "No text or e-mail is sent now" in desk.get(f"/staff/requests/{asked.id}").text
     assert act(desk, asked, "extend", days="14").location == f"/staff/requests/{asked.id}?did=more-time"
     clock.forward(days=10)
     assert patient(app, asked).get(asked.path).status == 200
