@@ -6,6 +6,7 @@ from sqlalchemy.orm import Session
 
 from capture.domain.messages import NOTICE_SUBJECT, notice
 from capture.services import Services
+from capture.store.members import list_members
 from capture.store.messages import last_wanted, queue_message
 from capture.store.models import Practice
 
@@ -15,10 +16,10 @@ AT_MOST_EVERY = timedelta(hours=1)
 def queue_notice(services: Services, db: Session, practice: Practice, kind: str) -> None:
     """Queue a notice of that kind (see domain.messages.NOTICES), in the caller's transaction.
 
-    What happens within an hour of the last one waits for the end of that hour, all in one. Does nothing where no e-mail is
-    configured or the practice named no address.
+    What happens within an hour of the last one waits for the end of that hour, all in one. Where the practice named no
+    address its managers are told, so that somebody is. Does nothing where no e-mail is configured.
     """
-    if "email" not in services.messengers or not practice.notice_email:
+    if "email" not in services.messengers:
         return
     due_at = now = services.clock()
     if last := last_wanted(db, practice.id, f"notice-{kind}", now):
@@ -27,14 +28,16 @@ def queue_notice(services: Services, db: Session, practice: Practice, kind: str)
             return
         due_at = max(now, wanted_at + AT_MOST_EVERY)
     text = notice(kind, f"{services.settings.origin}/staff/")
-    queue_message(
-        db,
-        practice_id=practice.id,
-        request_id=None,
-        kind=f"notice-{kind}",
-        channel="email",
-        to=practice.notice_email,
-        subject=NOTICE_SUBJECT,
-        text=text,
-        due_at=due_at,
-    )
+    managers = [member.email for member, role in list_members(db, practice.id) if role == "manager"]
+    for address in [practice.notice_email] if practice.notice_email else managers:
+        queue_message(
+            db,
+            practice_id=practice.id,
+            request_id=None,
+            kind=f"notice-{kind}",
+            channel="email",
+            to=address,
+            subject=NOTICE_SUBJECT,
+            text=text,
+            due_at=due_at,
+        )

@@ -1,5 +1,7 @@
 """Following where texts and e-mails can be sent: new links, photos asked for again, and what staff are told of."""
 
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import select
 
@@ -62,6 +64,25 @@ def test_a_photo_again_by_email(carried: Services, desk: Visitor, asked: AReques
     page = desk.submit(desk.get(f"/staff/requests/{asked.id}/again"), {"views": ["close-up"], "reason": "dark", "email": EMAIL})
     assert page.heading == "E-mail queued"
     assert kinds(carried) == [("link", "queued"), ("reminder", "queued")]
+
+
+def test_managers_are_told_where_no_address_was_named(
+    carried: Services, member: AMember, asked: ARequest, clock: Clock, mailbox: Mailbox
+) -> None:
+    """A practice that named no address is told all the same: each of its managers, nobody else, and no more often."""
+    managers = {member.email, make_member(carried, asked.practice).email}
+    make_member(carried, asked.practice, role="reader")
+    make_member(carried, make_practice(carried, name="Oak Surgery"))
+    make_submitted(carried, asked)
+    clock.forward(days=5)
+    assert flag_waiting(carried) == 1
+    second = make_request(carried, asked.practice)
+    make_submitted(carried, second)
+    with carried.database.write() as db:
+        db.get_one(Request, second.id).submitted_at = clock() - timedelta(days=5)
+    assert flag_waiting(carried) == 1
+    send_all(carried)
+    assert sorted(letter["To"] for letter in mailbox.letters) == sorted(managers)
 
 
 def test_staff_are_told_by_email(carried: Services, asked: ARequest, clock: Clock, mailbox: Mailbox) -> None:
