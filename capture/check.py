@@ -4,6 +4,8 @@ from collections.abc import Callable
 from ctypes.util import find_library
 from dataclasses import dataclass
 
+from capture.domain.links import TOKEN_LENGTH
+from capture.domain.messages import LONGEST_TEXT, reminder, text_message
 from capture.domain.openid import load_providers
 from capture.domain.presets import load_presets
 from capture.domain.protocols import load_catalogue
@@ -74,7 +76,19 @@ def _find_messengers(settings: Settings) -> list[Finding]:
             findings.append(Finding(True, subject, messenger.check()))
         except CaptureError as error:
             findings.append(Finding(False, subject, f"they cannot be sent just now ({error.code})", error.hint or ""))
+    if settings.notify_key_file:
+        findings += _find_long_texts(settings)
     return findings or [Finding(True, "messages", "no text and no e-mail is sent: staff hand over each link themselves")]
+
+
+def _find_long_texts(settings: Settings) -> list[Finding]:
+    """Whether a link leaves room for ten letters of the practice's name in one text (domain.messages)."""
+    link = f"{settings.link_origin}/r/{'x' * TOKEN_LENGTH}"
+    length = max(len(say("x" * 10, link)) for say in (text_message, reminder))
+    if length <= LONGEST_TEXT:
+        return []
+    fact = f"each costs two: with a link to {settings.link_origin} it has {length} characters, and one takes {LONGEST_TEXT}"
+    return [Finding(True, "length of texts", fact, "serve patients at a shorter address")]
 
 
 def _find_folder(settings: Settings) -> list[Finding]:

@@ -1,6 +1,7 @@
 """The settings of texts and e-mails: what does not fit together is told at the start, all at once; `capture check` asks there."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,17 @@ def test_check_asks_there(found: Callable[[], dict[str, check.Finding]], notify:
     assert not wrong.ok
     assert wrong.fact == "they cannot be sent just now (notify-refused)"
     assert "403" in wrong.hint
+
+
+@pytest.mark.parametrize(("length", "long"), [(len("https://photos.example.org"), False), (70, False), (71, True)])
+def test_check_tells_of_long_texts(
+    carried: Services, found: Callable[[], dict[str, check.Finding]], monkeypatch: pytest.MonkeyPatch, length: int, long: bool
+) -> None:
+    """An address so long that each text costs two is told once, with what to do; a shorter one is not worth a line."""
+    origin = "https://photos." + "x" * (length - len("https://photos..org")) + ".org"
+    monkeypatch.setattr(check, "load_settings", lambda: replace(carried.settings, origin=origin, patient_origin=""))
+    said = [finding for subject, finding in found().items() if subject == "length of texts"]
+    assert len(said) == long
+    for finding in said:
+        assert origin in finding.fact
+        assert finding.hint
