@@ -3,14 +3,16 @@
 from sqlalchemy.orm import Session
 
 from capture.actions.add_keys import insert_key
+from capture.domain import policies
 from capture.domain.messages import NOTICE_SUBJECT, notice
-from capture.errors import Conflict, NotAllowed
+from capture.errors import Conflict, NotAllowed, Unavailable
 from capture.sealing.keys import Recipient
 from capture.services import Services
 from capture.store import audit, key_changes, key_tests, members, messages, recipients
 from capture.store.key_changes import KeyChange
 from capture.store.models import RecipientRow
 
+PROPOSED, JOINED = "key change proposed", {"member added", "member joined"}
 LAST_KEY = "Photos must always be locked with a practice key and a recovery sheet. Replace this one instead."
 
 
@@ -73,14 +75,18 @@ def check_can_confirm(services: Services, practice_id: str, change_id: str, *, a
 
 def withdraw(services: Services, practice_id: str, change_id: str, *, actor: str) -> None:
     """Take a proposal back; a key that came with it is forgotten, since nothing was sealed to it. NotFound, Conflict."""
-    now = services.clock()
     with services.database.write() as db:
-        change = _open_change(db, practice_id, change_id)
-        _note(services, db, change, "key change taken back", actor)
-        change.closed_at = now
-        if change.added_id:
-            key_tests.forget_tests(db, change.added_id)
-            recipients.forget_unused(db, practice_id, change.added_id)
+        take_back(services, db, _open_change(db, practice_id, change_id), actor=actor)
+
+
+def take_back(services: Services, db: Session, change: KeyChange, *, actor: str) -> None:
+    """The same, in a transaction that goes on. Unavailable when a key was edited."""
+    recipients.lock_recipients(db, change.practice_id)
+    _note(services, db, change, "key change taken back", actor)
+    change.closed_at = services.clock()
+    if change.added_id:
+        key_tests.forget_tests(db, change.added_id)
+        recipients.forget_unused(db, change.practice_id, change.added_id)
 
 
 def keys_of(db: Session, change: KeyChange) -> tuple[RecipientRow | None, RecipientRow | None]:
@@ -92,6 +98,7 @@ def keys_of(db: Session, change: KeyChange) -> tuple[RecipientRow | None, Recipi
 def _confirmable(db: Session, change: KeyChange, actor: str) -> tuple[RecipientRow | None, RecipientRow | None]:
     if change.proposed_by == actor:
         raise NotAllowed("Another person must confirm what you have proposed.", code="second-person")
+    _check_proposal(db, change, actor)
     added, retired = keys_of(db, change)
     if added and added.proved_at is None:
         raise Conflict("The new key was not tried yet. Whoever proposed it must open a test with it first.")
@@ -100,12 +107,25 @@ def _confirmable(db: Session, change: KeyChange, actor: str) -> tuple[RecipientR
     return added, retired
 
 
+def _check_proposal(db: Session, change: KeyChange, actor: str) -> None:
+    """Who proposed is whom the audit trail names, and manages still; who confirms was here before (SECURITY 35)."""
+    ours, theirs = (audit.list_events(db, change.practice_id, subject) for subject in (change.practice_id, actor))
+    proposed = next((event for event in reversed(ours) if event.action == PROPOSED), None)
+    if proposed is None or proposed.actor != change.proposed_by:
+        raise Unavailable(hint="a change of this practice's keys was changed outside the service: take it back")
+    roles = {member.id: role for member, role in members.list_members(db, change.practice_id)}
+    if not policies.may_manage(roles.get(change.proposed_by, "")):
+        raise Conflict("Whoever proposed this does not manage the practice any more. Take it back, and propose it again.")
+    if any(event.action in JOINED and event.number > proposed.number for event in theirs):
+        raise NotAllowed("You joined after this was proposed. Someone who was here before must confirm it.", code="second-person")
+
+
 def _propose(
     services: Services, db: Session, practice_id: str, added: RecipientRow | None, retired: RecipientRow | None, actor: str
 ) -> str:
     ids = {"added_id": added.id if added else None, "retired_id": retired.id if retired else None}
     change = key_changes.insert_change(db, practice_id, **ids, proposed_by=actor, now=services.clock())
-    _note(services, db, change, "key change proposed", actor)
+    _note(services, db, change, PROPOSED, actor)
     return change.id
 
 

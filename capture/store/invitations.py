@@ -65,3 +65,9 @@ def delete_invitation(db: Session, practice_id: str, invitation_id: str) -> None
     waiting = delete(Invitation).where(Invitation.id == invitation_id, Invitation.practice_id == practice_id)
     if db.execute(waiting.where(Invitation.used_at.is_(None)).returning(Invitation.id)).first() is None:
         raise NotFound
+
+
+def delete_invitations_by(db: Session, practice_id: str, member_id: str) -> list[str]:
+    """Take back those of the practice that this member made and that wait; their ids."""
+    waiting = delete(Invitation).where(Invitation.practice_id == practice_id, Invitation.invited_by == member_id)
+    return list(db.scalars(waiting.where(Invitation.used_at.is_(None)).returning(Invitation.id)))

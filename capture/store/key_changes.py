@@ -57,18 +57,18 @@ def list_changes(db: Session, practice_id: str) -> list[KeyChange]:
     return list(db.scalars(query.order_by(KeyChange.proposed_at.desc(), KeyChange.id)))
 
 
-def has_news(db: Session, practice_id: str, member_id: str) -> bool:
-    """Whether something happened to the keys that this member has not been told of yet."""
+def news_at(db: Session, practice_id: str, member_id: str) -> datetime | None:
+    """When the newest thing happened to the keys, if this member has not been told of it yet."""
     newest = db.scalar(
         select(func.max(func.coalesce(KeyChange.closed_at, KeyChange.proposed_at))).where(KeyChange.practice_id == practice_id)
     )
     seen = db.scalar(
         select(Membership.keys_seen_at).where(Membership.practice_id == practice_id, Membership.member_id == member_id)
     )
-    return newest is not None and (seen is None or seen < newest)
+    return newest if newest is not None and (seen is None or seen < newest) else None
 
 
-def note_seen(db: Session, practice_id: str, member_id: str, now: datetime) -> None:
-    """The member has read what happened."""
+def note_seen(db: Session, practice_id: str, member_id: str, until: datetime) -> None:
+    """The member has read what happened until then."""
     mine = update(Membership).where(Membership.practice_id == practice_id, Membership.member_id == member_id)
-    db.execute(mine.values(keys_seen_at=now))
+    db.execute(mine.values(keys_seen_at=until))

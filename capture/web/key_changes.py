@@ -1,5 +1,6 @@
 """Changes of keys: what one member proposes, another confirms, and everyone is told."""
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, g, redirect, render_template, request, url_for
@@ -92,10 +93,21 @@ def withdraw(change_id: str) -> Answer:
 
 @blueprint.post("/seen")
 def note_seen() -> Answer:
-    """The member has read that the keys were changed."""
-    with services().database.write() as db:
-        key_changes.note_seen(db, g.practice.id, g.member.id, services().clock())
+    """The member has read that the keys were changed, as far as the page told it."""
+    until = parse_time(text_of(request.form, "until", 40))
+    if until and until <= services().clock():
+        with services().database.write() as db:
+            key_changes.note_seen(db, g.practice.id, g.member.id, until)
     return redirect(url_for("staff.inbox"), 303)
+
+
+def parse_time(untrusted: str) -> datetime | None:
+    """A moment with its zone, as ISO 8601 writes it; None for anything else."""
+    try:
+        moment = datetime.fromisoformat(untrusted)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _making_page(kind: str, replaces: str | None, errors: dict[str, str]) -> str:

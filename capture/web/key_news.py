@@ -17,7 +17,7 @@ def init_key_news(blueprint: Blueprint) -> None:
 
 
 def key_news() -> dict[str, Any]:
-    """`live`, `was_live`, `waiting` (the id of a change), `news` (something was changed), `drill_due`; nothing where nobody is."""
+    """`live`, `was_live`, `waiting` (the id of a change), `news` (when there was any), `drill_due`; nothing where nobody is."""
     if "member" not in g or "practice" not in g:
         return {}
     if "key_news" not in g:
@@ -27,7 +27,7 @@ def key_news() -> dict[str, Any]:
                 "live": recipients.is_live(db, g.practice.id),
                 "was_live": recipients.was_live(db, g.practice.id),
                 "waiting": waiting.id if waiting and waiting.proposed_by != g.member.id else "",
-                "news": key_changes.has_news(db, g.practice.id, g.member.id),
+                "news": key_changes.news_at(db, g.practice.id, g.member.id),
                 "drill_days": DRILL_EVERY.days,
                 "drill_due": drill_due(db, g.practice.id, services().clock()),
             }

@@ -21,7 +21,7 @@ from capture.web import services
 from capture.web.forms import text_of
 from capture.web.key_news import init_key_news
 from capture.web.key_picture import picture_of
-from capture.web.sign_in import load_member
+from capture.web.sign_in import check_fresh, load_member
 
 blueprint = Blueprint("keys", __name__, url_prefix="/staff/keys")
 blueprint.before_request(load_member)
@@ -88,6 +88,7 @@ def add_recovery_key() -> Answer:
 @blueprint.post("/set-up/anew")
 def begin_anew() -> Answer:
     """Forget the keys that were made, as long as nothing was sealed to them."""
+    check_fresh(url_for(".set_up"))
     add_keys.begin_anew(services(), g.practice.id, actor=g.member.id)
     return redirect(url_for(".set_up"), 303)
 
@@ -95,6 +96,7 @@ def begin_anew() -> Answer:
 @blueprint.post("/set-up/live")
 def go_live() -> Answer:
     """The practice can ask from now on."""
+    check_fresh(url_for(".set_up"))
     prove_keys.go_live(services(), g.practice.id, actor=g.member.id)
     return redirect(url_for(".show_keys"), 303)
 
@@ -118,6 +120,7 @@ def ask_tests() -> Response:
 def answer_test() -> Answer:
     """Compare what the page found in a test."""
     drilled = bool(request.form.get("drill"))
+    check_fresh(url_for(".drill" if drilled else ".set_up"))
     try:
         row = prove_keys.answer_test(services(), g.practice.id, text_of(request.form, "answer", 100), actor=g.member.id)
     except CaptureError as error:
@@ -171,6 +174,7 @@ def signer_facts() -> dict[str, str]:
 
 
 def _added(kind: str, file: str) -> Answer:
+    check_fresh(url_for(".set_up"))
     now = services().clock()
     with services().database.read() as db:
         held = {row.recipient for row in recipients.list_recipients(db, g.practice.id)}
@@ -198,6 +202,7 @@ def _set_up_page(db: Session, errors: dict[str, str]) -> str:
         made={kind: key_facts(row) for kind, row in rows.items()},
         signer=signer_facts(),
         today=services().clock(),
+        fresh=g.fresh,
         can_begin_anew=step > 1 and not recipients.has_asked(db, g.practice.id),
     )
 
@@ -227,7 +232,9 @@ def _drill_page(errors: dict[str, str]) -> str:
         sheets = [row for row in recipients.list_recipients(db, g.practice.id) if row.kind == "recovery" and recipients.in_use(row)]
         if not sheets:
             raise NotFound
-        return render_template("staff/keys_drill.jinja", errors=errors, tests=_tests(db), sheet=key_facts(sheets[-1]))
+        return render_template(
+            "staff/keys_drill.jinja", errors=errors, tests=_tests(db), sheet=key_facts(sheets[-1]), fresh=g.fresh
+        )
 
 
 def _tests(db: Session) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from capture.store.invitations import LIFETIME, list_invitations
 from capture.store.members import ROLES, list_members
 from capture.web import services
 from capture.web.forms import text_of
-from capture.web.sign_in import load_member
+from capture.web.sign_in import check_fresh, load_member
 
 blueprint = Blueprint("members", __name__, url_prefix="/staff/members")
 blueprint.before_request(load_member)
@@ -37,6 +37,7 @@ def show_members() -> Answer:
 @blueprint.post("/invite")
 def invite_member() -> Answer:
     """Make an invitation; the answer is the only page that ever shows its link."""
+    check_fresh(url_for(".show_members"))
     email, role = text_of(request.form, "email", 254), text_of(request.form, "role", 20)
     errors = {}
     if not email:
@@ -63,6 +64,7 @@ def withdraw(invitation_id: str) -> Answer:
 @blueprint.post("/<id:member_id>/role")
 def change_role(member_id: str) -> Answer:
     """Give a member another role."""
+    check_fresh(url_for(".show_members"))
     manage_members.change_role(services(), g.practice.id, member_id, text_of(request.form, "role", 20), actor=g.member.id)
     return redirect(url_for(".show_members", did="role-changed"), 303)
 
@@ -70,6 +72,7 @@ def change_role(member_id: str) -> Answer:
 @blueprint.post("/<id:member_id>/remove")
 def remove_member(member_id: str) -> Answer:
     """Take a member out of the practice."""
+    check_fresh(url_for(".show_members"))
     manage_members.remove_member(services(), g.practice.id, member_id, actor=g.member.id)
     return redirect(url_for(".show_members", did="member-removed"), 303)
 
@@ -86,4 +89,5 @@ def _page(errors: dict[str, str], values: dict[str, str] | None = None) -> str:
             waiting=list_invitations(db, g.practice.id, services().clock()),
             roles=ROLE_TEXTS,
             me=g.member.id,
+            fresh=g.fresh,
         )

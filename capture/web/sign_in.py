@@ -41,9 +41,13 @@ def load_member() -> BaseResponse | None:
     return None
 
 
-def check_fresh() -> None:
-    """Whoever finds a browser open cannot make themselves at home in it: NotAllowed unless the member signed in just now."""
+def check_fresh(back: str = "") -> None:
+    """Whoever finds a browser open cannot make themselves at home in it: NotAllowed unless the member signed in just now.
+
+    `back` is the page that whoever signs in next in this browser comes to, one of ours.
+    """
     if not g.fresh:
+        session["back"] = back
         raise NotAllowed("To change this, sign out and sign in again first.", code="sign-in-again")
 
 
@@ -112,9 +116,10 @@ def give_passkey() -> Answer:
 
 
 def start(cookie: str, over: str) -> BaseResponse:
-    """To the inbox, with the cookie of a new session; the one named `over`, of a step on the way, goes."""
+    """To the inbox, or to `check_fresh`'s page, with a new session's cookie; the one named `over`, of a step on the way, goes."""
+    back = session.get("back")
     session.clear()
-    response = redirect(url_for("staff.inbox"), 303)
+    response = redirect(back or url_for("staff.inbox"), 303)
     set_cookie(response, services().settings, COOKIE, cookie)
     drop_cookie(response, services().settings, over)
     return response
@@ -132,7 +137,10 @@ def what_the_role_may() -> dict[str, bool]:
 def sign_out() -> Response:
     """End the session at once, here and in the browser (SECURITY 26, 32)."""
     signing_in.sign_out(services(), cookie_of(COOKIE))
+    back = session.get("back")
     session.clear()
+    if back:
+        session["back"] = back
     response = Response(status=303, headers={"Location": url_for(".password_page"), "Clear-Site-Data": '"cache", "storage"'})
     drop_cookie(response, services().settings, COOKIE)
     return response

@@ -38,17 +38,17 @@ def test_one_change_waits_at_a_time_and_everyone_is_told(database: Database, pra
         ada, bob = add_member(db).id, add_member(db, "bob@practice.example").id
         for who in (ada, bob):
             members.add_to_practice(db, who, practice.id, "manager")
-        assert not key_changes.has_news(db, practice.id, bob)
+        assert not key_changes.news_at(db, practice.id, bob)
         change = key_changes.insert_change(db, practice.id, added_id=None, retired_id="0" * 32, proposed_by=ada, now=NOW)
         with pytest.raises(Conflict):
             key_changes.insert_change(db, practice.id, added_id=None, retired_id="0" * 32, proposed_by=bob, now=NOW)
         with pytest.raises(NotFound):
             key_changes.find_change(db, "0" * 32, change.id)
         key_changes.note_seen(db, practice.id, bob, NOW)
-        assert (key_changes.has_news(db, practice.id, ada), key_changes.has_news(db, practice.id, bob)) == (True, False)
+        assert (key_changes.news_at(db, practice.id, ada), key_changes.news_at(db, practice.id, bob)) == (NOW, None)
         change.closed_at, change.confirmed_by = LATER, bob
         db.flush()
-        assert key_changes.has_news(db, practice.id, bob)
+        assert key_changes.news_at(db, practice.id, bob) == LATER
         assert key_changes.waiting_change(db, practice.id) is None
         assert [one.id for one in key_changes.list_changes(db, practice.id)] == [change.id]
 

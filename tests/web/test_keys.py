@@ -192,7 +192,8 @@ def test_rotation_takes_two(app: Flask, services: Services, practice: APractice,
     assert actions(services, practice)[-4:] == ["key added", "key change proposed", "key proved", "key change confirmed"]
     third = staff(app, session_of(services, make_member(services, practice, name="Lee Third", role="requester")))
     assert "keys of your practice were changed" in third.get("/staff/").text
-    post(third, f"{KEYS}/changes/seen")
+    shown = third.get("/staff/").find("input", name="until").get("value", "")
+    post(third, f"{KEYS}/changes/seen", until=shown)
     assert "keys of your practice were changed" not in third.get("/staff/").text
 
 
