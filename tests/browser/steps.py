@@ -88,16 +88,16 @@ def ask(page: Page, demo: Demo, label: str, look: Photographer) -> str:
     return link
 
 
-def fill_date(page: Page) -> None:
-    for name, value in BORN.items():
+def fill_date(page: Page, born: dict[str, str] = BORN) -> None:
+    for name, value in born.items():
         page.locator(f"[name={name}]").fill(value)
 
 
-def come_in(page: Page, link: str, look: Photographer) -> None:
+def come_in(page: Page, link: str, look: Photographer, born: dict[str, str] = BORN) -> None:
     """Open the link, give the date of birth, agree."""
     page.goto(link)
     look.look(page, "start")
-    fill_date(page)
+    fill_date(page, born)
     page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("heading", name="Before you take photos")).to_be_visible()
     assert "/r/" not in page.url

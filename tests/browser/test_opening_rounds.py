@@ -1,14 +1,15 @@
 """One unlocking for one round: from bundle to bundle in the page, an earlier one beside; and nothing of it stays."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
 from tests.browser.conftest import Demo, check_accessible, visit
-from tests.browser.opening import drawn, open_bundle, send_bundle
-from tests.browser.steps import DESK
+from tests.browser.opening import BORN, drawn, open_bundle, send_bundle
+from tests.browser.steps import DESK, PIXEL, Photographer, come_in, find_bundle, take, unlock
 
 KEPT = "async () => [localStorage, sessionStorage, await indexedDB.databases(), await caches.keys()].map(it => it.length)"
 OPENED = "Everything is as it was sent"
@@ -123,3 +124,33 @@ def test_an_earlier_bundle_beside(browser: Browser, demo: Demo, staff: Any) -> N
         page.get_by_role("link", name="Inbox").first.click()
         expect(page.get_by_role("heading", name="Inbox", exact=True)).to_be_visible()
         assert page.evaluate(GONE, urls) == [True, True]
+
+
+def test_a_photo_asked_for_again(browser: Browser, demo: Demo, staff: Any, tmp_path: Path) -> None:
+    """From opened photos one is asked for again, the patient sends that one alone, and the practice lays it beside the first."""
+    look, born = Photographer(browser, "again"), {"day": str(BORN.day), "month": str(BORN.month), "year": str(BORN.year)}
+    first = send_bundle(demo, [drawn("context"), drawn("close-up")], label="Once More")
+    with visit(browser, **DESK, storage_state=staff) as page:
+        open_bundle(page, demo, first)
+        page.locator("#opened").get_by_role("link", name="Ask for a photo again").click()
+        page.get_by_label("Close-up", exact=True).check()
+        page.get_by_label("It is blurred").check()
+        look.look(page, "asked")
+        page.get_by_role("button", name="Make the link").click()
+        link = page.locator("#link").input_value()
+        with visit(browser, **PIXEL) as phone:
+            come_in(phone, link, look, born)
+            expect(phone.get_by_role("link", name="From further away")).to_have_count(0)
+            phone.get_by_role("link", name="Close-up").first.click()
+            expect(phone.get_by_text("Last time, the photo was not sharp enough.")).to_be_visible()
+            take(phone, "close-up", look, tmp_path)
+            phone.get_by_role("button", name="Send to my practice").click()
+            expect(phone.get_by_role("heading", name="Photos sent")).to_be_visible()
+            receipt = phone.locator(".app-receipt").inner_text()
+        find_bundle(page, demo, receipt)
+        unlock(page, demo)
+        expect(page.locator("#opened").get_by_text("before these")).to_have_count(1, timeout=30_000)
+        page.get_by_role("button", name="Lay beside").click()
+        titles = page.locator(".app-pane__title")
+        expect(titles.nth(1)).to_contain_text("2 of 2: Close-up", timeout=30_000)
+        expect(titles.first).to_contain_text("1 of 1: Close-up")
