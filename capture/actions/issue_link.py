@@ -114,7 +114,7 @@ def _details(draft: Draft, asked_by: str, group: str) -> Details:
 def _take_over(services: Services, practice_id: str, draft: Draft) -> tuple[Draft, str | None]:
     """For a follow-up, what was asked the last time, and the case that it joins.
 
-    A request keeps what it asked for, so a follow-up of one needs no more.
+    A request keeps what it asked for, so a follow-up of one needs no more; nor does a case end where its list was switched off.
     """
     protocol = services.catalogue.protocols.get(draft.protocol)
     if protocol is None or not protocol.follows:

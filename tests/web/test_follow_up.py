@@ -7,13 +7,14 @@ import pytest
 from flask import Flask
 
 from capture.actions.allow_intimate import allow_intimate
+from capture.actions.ask_again import Again, ask_again
 from capture.actions.issue_link import Draft, Issued, issue_link
 from capture.domain.requests import State
 from capture.errors import NotAllowed
 from capture.services import Services
-from capture.store.models import Request
+from capture.store.models import Practice, Request
 from capture.store.requests import Details, details_of, find_by_receipt, list_requests
-from tests.builders import APractice, ARequest, agree_patient, make_practice, make_request, make_submitted
+from tests.builders import VIEWS, APractice, ARequest, agree_patient, make_practice, make_request, make_submitted
 from tests.web.html import Page, Visitor, patient
 
 
@@ -110,3 +111,23 @@ def test_follow_up_keeps_to_the_policies(services: Services, practice: APractice
     allow_intimate(services, practice.ods, allowed=False)
     with pytest.raises(NotAllowed, match="intimate places"):
         follow_up(services, practice, asked, issued.receipt)
+
+
+def test_a_case_goes_on_though_its_list_was_switched_off(services: Services, practice: APractice) -> None:
+    """A manager who switches a list off ends no case: follow-ups and asking again go on, new requests do not."""
+    asked = make_request(services, practice, protocol="lesion")
+    make_submitted(services, asked)
+    switch_off(services, practice, "lesion")
+    with pytest.raises(NotAllowed, match="does not ask for these photos"):
+        make_request(services, practice, protocol="lesion")
+    assert asked_in(services, follow_up(services, practice, asked)).protocol == "lesion"
+    again = Again((VIEWS[1],), "blurred", 7, secrets.token_hex(16))
+    assert asked_in(services, ask_again(services, practice.id, asked.id, again, actor="operator")).protocol == "lesion"
+    switch_off(services, practice, "lesion follow-up")
+    with pytest.raises(NotAllowed, match="does not ask for these photos"):
+        follow_up(services, practice, asked)
+
+
+def switch_off(services: Services, practice: APractice, names: str) -> None:
+    with services.database.write() as db:
+        db.get_one(Practice, practice.id).protocols_off = names
