@@ -210,7 +210,7 @@ def test_a_page_without_webhooks(desk: Visitor) -> None:
     """Where there is none the page says so, and who adds them."""
     text = desk.get(PAGE).text
     assert "There are none yet" in text
-    assert "Your operator adds and removes webhooks" in text
+    assert "The people who run this service add and remove them" in text
 
 
 def test_adding_and_removing(services: Services, practice: APractice, hook: tuple[str, str], receiver: Receiver) -> None:
