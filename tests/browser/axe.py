@@ -76,7 +76,8 @@ def _twin(browser: Browser, options: str) -> tuple[Page, list[str]]:
 
 
 def _state(page: Page) -> str:
-    """The page as axe sees it; it needs no script of the page's own."""
+    """The page as axe sees it, once it is whole; it needs no script of the page's own."""
+    page.wait_for_load_state()
     return CHANGING.sub("", page.evaluate(STATE))
 
 
