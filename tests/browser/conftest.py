@@ -16,7 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 from click.testing import CliRunner
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from capture.cli import main
 from tests import needs
@@ -95,6 +95,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def browser() -> Iterator[Browser]:
     chromium = needs.program("chromium", "chromium-browser", "google-chrome", install="apt install chromium")
     with sync_playwright() as playwright:
+        expect.set_options(timeout=20_000)
         launched = playwright.chromium.launch(executable_path=chromium, args=ARGS)
         yield launched
         launched.close()
@@ -114,7 +115,7 @@ def staff(browser: Browser, demo: Demo) -> Any:
 def visit(browser: Browser, *, ignored: re.Pattern[str] | None = None, **options: Any) -> Iterator[Page]:
     """A page in a context of its own; anything on its console but what is `ignored`, or an uncaught error, fails the test."""
     context = browser.new_context(**options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(30_000)  # a busy machine is slow, and what is right comes at once on a quiet one
     page = context.new_page()
     complaints = listen(page)
     yield page
