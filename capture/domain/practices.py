@@ -20,7 +20,8 @@ class Choices:
 
     `wait_hours` counts hours in which the practice is open, until staff are told that photos wait; `remind_days` days, until a
     patient who did nothing is reminded (0: never); `keep_attached_days` and `keep_collected_days` days, until photos that are
-    attached, and those that were only opened, are deleted; `notice_email` is told what waits for staff; the managers where it is empty.
+    attached, and those that were only opened, are deleted; `notice_email` is told what waits for staff, the
+    managers where it is empty.
     """
 
     name: str

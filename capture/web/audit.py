@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from io import StringIO
 from typing import Any
 
-from flask import Blueprint, Response, g, render_template, request
+from flask import Blueprint, Response, g, render_template, request, stream_with_context
 from sqlalchemy.orm import Session
 
 from capture.domain.following import EVENTS
@@ -100,7 +100,7 @@ def download() -> Answer | Response:
                 return
             before = events[-1].number
 
-    response = Response(lines(), mimetype="text/csv")
+    response = Response(stream_with_context(lines()), mimetype="text/csv")
     response.headers["Content-Disposition"] = f'attachment; filename="audit-{g.practice.ods}.csv"'
     return response
 
