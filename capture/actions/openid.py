@@ -132,6 +132,9 @@ def _let_in(services: Services, provider: Provider, person: Person) -> str:
                 practice = practices.find_practice(db, person.ods)
             except NotFound:
                 raise NotAllowed("The practice of your role does not use this service.", code="openid-unknown") from None
+            if practice.id not in {place.id for place, _ in members.list_memberships(db, member.id)}:
+                facts = {"role": person.role}
+                audit.append(db, practice.id, actor=member.id, action="member joined", subject=member.id, at=now, **facts)
             members.add_to_practice(db, member.id, practice.id, person.role)
         started = start_staff_session(db, member, now, how=provider.name, practice_id=practice.id if practice else None)
         if started is None:

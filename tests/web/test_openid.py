@@ -124,6 +124,9 @@ def test_signing_in_with_cis2(joined: Services, provider: Running, practice: APr
         assert member
         assert [(place.ods, role) for place, role in list_memberships(db, member.id)] == [(practice.ods, "manager")]
         assert json.loads(db.query(AuditEvent).filter_by(action="signed in").one().facts) == {"how": "cis2"}
+    come_back(visitor, go(visitor, "cis2"))
+    with joined.database.read() as db:
+        assert json.loads(db.query(AuditEvent).filter_by(action="member joined").one().facts) == {"role": "manager"}
 
 
 def test_a_member_is_known_by_subject(joined: Services, provider: Running, member: AMember) -> None:
