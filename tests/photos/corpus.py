@@ -3,6 +3,7 @@
 import io
 import struct
 import zlib
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -29,10 +30,15 @@ def segment(marker: int, body: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(body) + 2) + body
 
 
+@cache
+def _drawn(size: tuple[int, int]) -> bytes:
+    return sample_photo(size=size)
+
+
 def jpeg(size: tuple[int, int] = (160, 120), **save: object) -> bytes:
-    """A small drawn photo as plain JPEG."""
+    """A small drawn photo as plain JPEG; what is drawn is the same each time."""
     buffer = io.BytesIO()
-    picture = Image.open(io.BytesIO(sample_photo(size=size)))
+    picture = Image.open(io.BytesIO(_drawn(size)))
     picture.info.clear()
     picture.save(buffer, "JPEG", **save)
     return buffer.getvalue()

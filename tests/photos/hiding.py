@@ -4,6 +4,7 @@ import io
 import struct
 import zlib
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import piexif
@@ -17,8 +18,9 @@ from .corpus import CANARY, PHOTOSHOP, VIDEO, XMP, insert, jpeg, png_chunk, segm
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
+@cache
 def photos() -> dict[str, bytes]:
-    """Every photo by name."""
+    """Every photo by name; made once."""
     return dict([*_jpegs(), *_pngs(), *_webps(), *_heifs()])
 
 
