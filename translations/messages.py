@@ -29,10 +29,18 @@ TABLES = {
 }
 """Words that stand under a name, alone or in a dict, where no call gives them to `gettext` or to an error by that name."""
 FIRST = {"capture.web.patient", "capture.web.tus", "capture.web.errors"}
-FOR_STAFF = {"capture.domain.again", "capture.domain.policies", "capture.actions.issue_link"}
+FOR_STAFF = {
+    "capture.domain.again",
+    "capture.domain.policies",
+    "capture.actions.issue_link",
+    "capture.actions.passkeys",
+    "capture.actions.unlockers",
+    "capture.web.sign_in",
+}
 """What those of the first line import of `web`, `actions` and `domain` is translated, but for the sentences of the second."""
 KINDS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.CaptureError)}
 KINDS -= {"SettingsError", "BundleError", "AgeError", "TokenRefused", "NotValid", "Undeliverable"}  # an operator's, or a program's
+KINDS -= {"PhotosDeleted"}  # for staff
 KEYWORDS = {**DEFAULT_KEYWORDS, "plural_forms": (1, 2)}
 Message = str | tuple[str, ...]
 

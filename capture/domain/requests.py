@@ -68,7 +68,8 @@ _STANDS = {
 def check_can_move(state: State, to: State) -> None:
     """Raise Conflict, which says where the request stands, unless the table allows the move."""
     if to not in MOVES[state]:
-        raise Conflict(_STANDS[state])
+        for_staff = _STANDS[state]  # patients are told by check_can_continue, in their language
+        raise Conflict(for_staff)
 
 
 def can_move(state: State, to: State) -> bool:

@@ -58,7 +58,7 @@ class Scale(Photographer):
         if path.startswith("/uploads"):
             return self.sending
         is_fetched = kind == "Fetch" and not path.startswith("/static/")
-        if kind == "Document" or (is_fetched and self.pages[-1].name != name):
+        if kind == "Document" or is_fetched:
             self.pages.append(Weighed(name))
         return self.pages[-1]
 
