@@ -1,5 +1,6 @@
 """What every test may ask for: services on a fresh SQLite file, an application, a clock that a test sets."""
 
+import gc
 import os
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -16,6 +17,9 @@ from capture.app import create_app, make_services
 from capture.photos import Cleaner
 from capture.services import Services
 from capture.settings import load_settings
+
+
+gc.set_threshold(50_000)  # thousands of applications are made and thrown away: looking for cycles less often saves a tenth
 
 
 @pytest.hookimpl(wrapper=True)
