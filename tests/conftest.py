@@ -18,7 +18,6 @@ from capture.photos import Cleaner
 from capture.services import Services
 from capture.settings import load_settings
 
-
 gc.set_threshold(50_000)  # thousands of applications are made and thrown away: looking for cycles less often saves a tenth
 
 
