@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -16,6 +17,8 @@ from capture.sealing.files import write_new
 from capture.store.vault import make_folder, sync_folder
 
 _NAME = re.compile(r"[0-9a-f]{32}/[0-9a-f]{32}\.age")
+_TORN = re.compile(r"[0-9a-f]{32}/\.[0-9a-f]{16}\.part")
+"""What a write leaves behind whose process died (sealing/files.py)."""
 _CHUNK = 65_536
 
 
@@ -30,6 +33,13 @@ class BlobStore(Protocol):
 
     def delete(self, name: str) -> None:
         """Forget them for good; a name that is not there is no error. Unavailable when that cannot be promised."""
+
+    def names(self, after: str = "") -> Iterator[tuple[str, datetime]]:
+        """Every name behind `after`, in order, with when it was written by the store's own clock; Unavailable as `read`.
+
+        Also the names of what a write left behind that was cut off: `delete` takes them. What comes and goes meanwhile may be
+        among them or not.
+        """
 
 
 def new_name(request_id: str) -> str:
@@ -66,7 +76,7 @@ class FolderBlobs:
 
     def delete(self, name: str) -> None:
         """See BlobStore."""
-        path = self._path(name)
+        path = self._folder / name if _TORN.fullmatch(name) else self._path(name)
         try:
             path.unlink(missing_ok=True)
             sync_folder(path.parent)
@@ -76,6 +86,27 @@ class FolderBlobs:
             raise Unavailable(hint=f"a sealed part cannot be removed: {error.strerror}") from error
         with suppress(OSError):  # not empty yet
             path.parent.rmdir()
+
+    def names(self, after: str = "") -> Iterator[tuple[str, datetime]]:
+        """See BlobStore."""
+        try:
+            for folder in sorted(path.name for path in self._folder.iterdir() if path.name >= after.partition("/")[0]):
+                for name, written in self._in(folder):
+                    if name > after:
+                        yield name, written
+        except OSError as error:
+            raise Unavailable(hint=f"the store of sealed parts cannot be read: {error.strerror}") from error
+
+    def _in(self, folder: str) -> list[tuple[str, datetime]]:
+        """The names in one folder, in order; none if it is gone by now."""
+        found = []
+        with suppress(FileNotFoundError, NotADirectoryError):
+            for path in (self._folder / folder).iterdir():
+                name = f"{folder}/{path.name}"
+                if _NAME.fullmatch(name) or _TORN.fullmatch(name):
+                    with suppress(FileNotFoundError):
+                        found.append((name, datetime.fromtimestamp(path.stat().st_mtime, UTC)))
+        return sorted(found)
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

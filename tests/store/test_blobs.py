@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,35 @@ def test_deleting(blobs: FolderBlobs, tmp_path: Path) -> None:
     for name in (other, other, one):
         blobs.delete(name)
     assert list((tmp_path / "blobs").iterdir()) == []
+
+
+def test_every_name_is_listed(blobs: FolderBlobs, tmp_path: Path) -> None:
+    """All parts are listed in order, from any name on, with when they were written; so is what a cut-off write left."""
+    torn = f"{new_id()}/.{new_id()[:16]}.part"
+    names = sorted([torn, *(new_name(request) for request in (new_id(), new_id()) for _ in range(2))])
+    before = datetime.now(UTC) - timedelta(seconds=5)
+    for name in names:
+        path = tmp_path / "blobs" / name
+        if name == torn:
+            path.parent.mkdir()
+            path.write_bytes(b"half")
+        else:
+            blobs.put(name, b"1")
+    (tmp_path / "blobs" / "stray").write_bytes(b"not ours")
+    (tmp_path / "blobs" / names[0]).with_name("stray").write_bytes(b"not ours")
+    assert [name for name, _ in blobs.names()] == names
+    assert all(before < written < before + timedelta(minutes=5) for _, written in blobs.names())
+    for number, name in enumerate(names, 1):
+        assert [found for found, _ in blobs.names(name)] == names[number:]
+    blobs.delete(torn)
+    assert torn not in [name for name, _ in blobs.names()]
+
+
+def test_a_store_that_cannot_be_listed_is_told(blobs: FolderBlobs, tmp_path: Path) -> None:
+    """Where the folder is gone the operator is told; nobody takes it for an empty one."""
+    (tmp_path / "blobs").rmdir()
+    with pytest.raises(Unavailable):
+        list(blobs.names())
 
 
 @pytest.mark.parametrize(
