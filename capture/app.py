@@ -19,7 +19,7 @@ from capture.domain.presets import load_presets
 from capture.domain.protocols import load_catalogue
 from capture.domain.quality import load_thresholds
 from capture.errors import SettingsError
-from capture.inbox.web import WebInbox
+from capture.inbox import load_inboxes
 from capture.notify import choose_messengers
 from capture.notify.webhooks import Webhooks
 from capture.photos import Cleaner
@@ -93,7 +93,7 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now) ->
         blobs=FolderBlobs(settings.var / "blobs"),
         cleaner=Cleaner(workers=settings.cleaners),
         arriving=Arriving(memory=settings.upload_memory, lifetime=timedelta(minutes=settings.upload_minutes), clock=clock),
-        inboxes={"web": WebInbox()},
+        inboxes=load_inboxes(_file(settings.inboxes)),
         messengers=choose_messengers(settings),
         webhooks=Webhooks(settings.webhook_networks, _file(settings.webhook_ca_file), WEBHOOK_SECONDS),
         providers=load_providers(ROOT / settings.openid if settings.openid else None),

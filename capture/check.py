@@ -10,6 +10,7 @@ from capture.domain.openid import load_providers
 from capture.domain.presets import load_presets
 from capture.domain.protocols import load_catalogue
 from capture.errors import CaptureError, SettingsError
+from capture.inbox import load_inboxes
 from capture.notify import choose_messengers
 from capture.sealing.keys import SigningKey
 from capture.settings import ROOT, Settings, load_settings
@@ -41,6 +42,7 @@ def find_problems() -> list[Finding]:
         return [*wrong, *findings]
     settings = load_settings()
     findings.insert(0, Finding(True, "settings", f"pages are served at {settings.origin}, links lead to {settings.link_origin}"))
+    findings += _problems("inboxes", lambda: load_inboxes(ROOT / settings.inboxes if settings.inboxes else None))
     findings += _problems("openid", lambda: load_providers(ROOT / settings.openid if settings.openid else None))
     findings += _find_messengers(settings)
     findings += _find_folder(settings)

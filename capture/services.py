@@ -8,7 +8,7 @@ from capture.domain.openid import Provider
 from capture.domain.presets import ReferralPreset
 from capture.domain.protocols import Catalogue
 from capture.domain.quality import Thresholds
-from capture.inbox.base import Inbox
+from capture.inbox.base import Place
 from capture.notify.base import Messenger
 from capture.notify.webhooks import Webhooks
 from capture.photos import Cleaner
@@ -34,11 +34,15 @@ class Services:
     blobs: BlobStore
     cleaner: Cleaner
     arriving: Arriving
-    inboxes: Mapping[str, Inbox]
+    inboxes: Mapping[str, Place]
     messengers: Mapping[str, Messenger]
     webhooks: Webhooks
     providers: Mapping[str, Provider]
     clock: Callable[[], datetime]
+
+    def inboxes_of(self, ods: str) -> list[str]:
+        """The names of the inboxes that the bundles of that practice go to."""
+        return [name for name, place in self.inboxes.items() if place.serves(ods)]
 
     def close(self) -> None:
         """Stop the cleaner's processes and give back the database's connections."""

@@ -72,6 +72,7 @@ class Settings:
     audit_heads: str
     security_contact: str
     openid: str
+    inboxes: str
     notify_key_file: str
     notify_template: str
     notify_url: str

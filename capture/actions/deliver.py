@@ -33,7 +33,7 @@ def deliver_next(services: Services) -> bool:
     try:
         with services.database.read() as db:
             bundle = bundle_files(services, db, db.get_one(Bundle, lease.bundle_id))
-        services.inboxes[lease.inbox].put(bundle)
+        services.inboxes[lease.inbox].inbox.put(bundle)
     except CaptureError as error:
         logger.warning("delivery to %s failed, try %d: %s", lease.inbox, lease.attempts, error.code)
         with services.database.write() as db:
@@ -65,7 +65,7 @@ def bundle_files(services: Services, db: Session, bundle: Bundle) -> BundleFiles
         BundleFile(part.name, part.size, part.sha256, partial(_read, services, photos.get(part.sha256)))
         for part in manifest.photo_parts
     ]
-    return BundleFiles(bundle.id, manifest.practice.ods, manifest.receipt, tuple(files))
+    return BundleFiles(bundle.id, manifest.practice.ods, manifest.receipt, manifest.created, tuple(files))
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:

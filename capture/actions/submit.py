@@ -13,7 +13,7 @@ from capture.sealing.bundle import seal_bundle
 from capture.sealing.contents import Consent, Part, Removed, SealedPhoto, SealedRequest, photo_part_name
 from capture.sealing.contents import Practice as PracticeName
 from capture.services import Services
-from capture.store import photos, requests, sessions
+from capture.store import deliveries, photos, requests, sessions
 from capture.store.models import Bundle, Photo, Practice, Request, new_id
 from capture.store.recipients import current_keys
 from capture.store.requests import Answers, Details
@@ -52,11 +52,13 @@ def submit(services: Services, request_id: str, note: str) -> str:
             request_part=sealed.request_part,
             created_at=now,
         )
-        photos.insert_bundle(db, bundle, list(services.inboxes), now)
+        db.add(bundle)
+        db.flush()
         request.submitted_at, request.answers_sealed = now, None
         request.hand_over_hash = request.hand_over_until = None
         sessions.keep_receipts(db, request.id, now)
-        requests.move(db, request, State.SUBMITTED, actor="patient", now=now, photos=len(arrived))
+        number = requests.move(db, request, State.SUBMITTED, actor="patient", now=now, photos=len(arrived))
+        deliveries.queue(db, bundle, services.inboxes_of(sealed.manifest.practice.ods), number, now)
         services.arriving.end_request(request_id)
         return request.receipt
 

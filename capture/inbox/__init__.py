@@ -1,1 +1,52 @@
+"""Where bundles go: the staff pages of every practice, and the inboxes that the file of the setting `inboxes` names."""
 
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from capture.errors import SettingsError
+from capture.inbox.base import Inbox, Place
+from capture.inbox.options import Options
+from capture.inbox.web import WebInbox
+
+WEB = "web"
+"""The name of the inbox that every practice has: the staff pages."""
+KINDS: dict[str, Callable[[Options], Inbox]] = {}
+"""What makes an inbox of each kind out of its options. It opens no connection."""
+_NAME, _ODS = r"[a-z0-9-]{1,40}", r"[A-Z0-9]{1,9}"
+_HINT = "docs/inboxes.md shows a whole file"
+
+
+def load_inboxes(path: Path | None) -> dict[str, Place]:
+    """The inboxes by name, the staff pages first; only those without a file. SettingsError lists every problem of the file."""
+    places = {WEB: Place("the inbox on these pages", WebInbox())}
+    if path is None:
+        return places
+    try:
+        found = tomllib.loads(path.read_text("utf-8")).get("inboxes", {})
+    except (OSError, ValueError) as error:
+        raise SettingsError([f"{path} cannot be read as TOML: {error}"], hint=_HINT) from None
+    problems: list[str] = []
+    for name, facts in found.items():
+        if place := _place(name, facts, path.parent, problems):
+            places[name] = place
+    if problems:
+        raise SettingsError(problems, hint=_HINT)
+    return places
+
+
+def _place(name: str, facts: Any, folder: Path, problems: list[str]) -> Place | None:
+    options = Options(name, facts if isinstance(facts, dict) else {}, folder, problems)
+    if name == WEB or not re.fullmatch(_NAME, name):
+        options.problem("its name must have 1 to 40 small letters, digits and hyphens, and be another than web")
+        return None
+    kind, title = options.text("kind"), options.text("title", form=".{1,60}", like="1 to 60 characters")
+    practices = options.names("practices", form=_ODS, like="ODS codes")
+    if kind not in KINDS:
+        options.problem(f"kind must be one of {', '.join(sorted(KINDS))}")
+        return None
+    inbox = KINDS[kind](options)
+    options.leftover()
+    return Place(title, inbox, frozenset(practices))

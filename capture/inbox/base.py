@@ -3,9 +3,11 @@
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from capture.errors import BundleError, NotFound
+from capture.sealing.archive import Entry
 
 
 @dataclass(frozen=True)
@@ -25,18 +27,55 @@ class BundleFiles:
     id: str
     practice: str
     receipt: str
+    created: datetime
     files: tuple[BundleFile, ...]
+
+    @property
+    def entries(self) -> list[Entry]:
+        """What the bundle's ZIP holds (docs/FORMAT.md); the same bytes whenever it is made."""
+        return [Entry(file.name, file.size, self.created, file.read) for file in self.files]
+
+
+@dataclass(frozen=True)
+class Placed:
+    """What an inbox says of a bundle that is stored there. `reference` is its own name for it, at most 100 characters.
+
+    Where `final` is False the inbox is a way station: the delivery is made once `Tracks.is_taken` says so.
+    """
+
+    reference: str = ""
+    final: bool = True
 
 
 class Inbox(Protocol):
     """Where a practice's bundles go."""
 
-    def put(self, bundle: BundleFiles) -> None:
+    def put(self, bundle: BundleFiles) -> Placed:
         """Put the bundle there, and return only when it is stored there whole, checked by hash.
 
-        Putting the same bundle again changes nothing. Raises CaptureError with a code when it could not be stored; then it
-        may be put again later.
+        Putting the same bundle again, after any failure and from two workers at once, changes nothing: an inbox knows a bundle
+        by its id. Raises CaptureError with a code when it could not be stored; then it may be put again later.
         """
+
+
+class Tracks(Protocol):
+    """An inbox that tells later whether the practice has taken a bundle from it."""
+
+    def is_taken(self, reference: str) -> bool:
+        """Whether the bundle with that reference was taken; CaptureError when it came back, or there is no answer now."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An inbox, what staff call it, and whose it is: the ODS codes of practices, or of all where there are none."""
+
+    title: str
+    inbox: Inbox
+    practices: frozenset[str] = frozenset()
+
+    def serves(self, ods: str) -> bool:
+        """Whether bundles of that practice go there."""
+        return not self.practices or ods in self.practices
 
 
 def check_whole(bundle: BundleFiles) -> None:

@@ -1,10 +1,11 @@
 """Deliveries: bundles on their way to their inboxes, by the rules of outbox.py."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from capture.errors import Conflict, NotFound
 from capture.store.models import Bundle, Delivery, Request
@@ -24,13 +25,23 @@ class Lease:
     fence: int
 
 
+def queue(db: Session, bundle: Bundle, inboxes: Iterable[str], number: int, now: datetime) -> None:
+    """Put a bundle on its way to each inbox, in the transaction of the sending; `number` is that of its audit event."""
+    on_its_way = {"bundle_id": bundle.id, "practice_id": bundle.practice_id, "number": number, "state": "queued", "due_at": now}
+    db.add_all([Delivery(inbox=inbox, **on_its_way) for inbox in inboxes])
+    db.flush()
+
+
 def lease_due(db: Session, now: datetime) -> Lease | None:
-    """Take the delivery that has been due longest, or None."""
-    row = lease_row(db, Delivery, now)
+    """Take the delivery that has been due longest, of those that are the first of their practice to their inbox, or None."""
+    earlier = aliased(Delivery)
+    same_line = (earlier.practice_id == Delivery.practice_id, earlier.inbox == Delivery.inbox, earlier.number < Delivery.number)
+    before = select(earlier.id).where(earlier.state == "queued", *same_line)
+    row = lease_row(db, Delivery, now, ~before.exists())
     if row is None:
         return None
     bundle = db.get_one(Bundle, row.bundle_id)
-    return Lease(row.id, bundle.id, bundle.practice_id, bundle.request_id, row.inbox, row.attempts, row.fence)
+    return Lease(row.id, bundle.id, row.practice_id, bundle.request_id, row.inbox, row.attempts, row.fence)
 
 
 def mark_delivered(db: Session, lease: Lease, now: datetime) -> bool:

@@ -211,15 +211,39 @@ class Bundle(Base):
     collected_at: Mapped[datetime | None]
 
 
+_QUEUED = text("state = 'queued'")
+
+
 class Delivery(Base, Outgoing):
-    """One bundle on its way to one inbox. `state` becomes "delivered"."""
+    """One bundle on its way to one inbox: queued, under way (taken by a way station), delivered, or given up.
+
+    Those of one practice to one inbox go in the order of `number`, that of the audit event of the sending.
+    """
 
     __tablename__ = "deliveries"
-    __table_args__ = (UniqueConstraint("bundle_id", "inbox"), Index("ix_deliveries_state_due_at", "state", "due_at"))
+    __table_args__ = (
+        UniqueConstraint("bundle_id", "inbox"),
+        Index("ix_deliveries_state_due_at", "state", "due_at"),
+        Index("ix_deliveries_queued", "practice_id", "inbox", "number", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
+    )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     bundle_id: Mapped[str] = mapped_column(ForeignKey("bundles.id"))
+    practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"))
     inbox: Mapped[str] = mapped_column(String(40))
+    number: Mapped[int] = mapped_column(default=0, server_default="0")
+    reference: Mapped[str] = mapped_column(String(100), default="", server_default=EMPTY)  # what the inbox calls it
+    told_at: Mapped[datetime | None]  # when staff were told that it does not arrive
     delivered_at: Mapped[datetime | None]
+
+
+class DeliveryTry(Base):
+    """A try of a delivery that failed; `error` is a code."""
+
+    __tablename__ = "delivery_tries"
+    delivery_id: Mapped[str] = mapped_column(ForeignKey("deliveries.id"), primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)  # which try it was, counted from 1
+    at: Mapped[datetime]
+    error: Mapped[str] = mapped_column(String(100))
 
 
 class AuditEvent(Base):

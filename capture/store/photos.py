@@ -1,6 +1,5 @@
 """Photos that have arrived, and the bundles made of them."""
 
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
@@ -8,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from capture.domain.requests import State
 from capture.errors import NotFound, PhotosDeleted
-from capture.store.models import Bundle, Delivery, Photo, Request
+from capture.store.models import Bundle, Photo, Request
 
 UNREAD = (State.SUBMITTED, State.DELIVERED)
 """The states of a request whose photos nobody has opened."""
@@ -47,14 +46,6 @@ def count_photos(db: Session, request_id: str, view: str | None = None) -> int:
     """All that ever arrived for a request, or for one view of it, replaced ones too: what the quota counts."""
     query = select(func.count()).select_from(Photo).where(Photo.request_id == request_id)
     return db.scalar(query if view is None else query.where(Photo.view == view)) or 0
-
-
-def insert_bundle(db: Session, bundle: Bundle, inboxes: list[str], now: datetime) -> None:
-    """Add a bundle and one delivery for each inbox: the outbox, in the transaction of the sending."""
-    db.add(bundle)
-    db.flush()
-    db.add_all([Delivery(bundle_id=bundle.id, inbox=inbox, state="queued", due_at=now) for inbox in inboxes])
-    db.flush()
 
 
 def find_bundle(db: Session, practice_id: str, bundle_id: str) -> Bundle:

@@ -160,8 +160,10 @@ def list_guessed_out(db: Session, now: datetime, limit: int) -> list[Request]:
     return list(db.scalars(query.limit(limit).with_for_update(skip_locked=True)))
 
 
-def move(db: Session, request: Request, to: State, *, actor: str, now: datetime, action: str = "", **facts: str | int) -> None:
-    """Move a locked request to another state, write the audit event, tell webhooks; Conflict when the table of moves forbids it.
+def move(db: Session, request: Request, to: State, *, actor: str, now: datetime, action: str = "", **facts: str | int) -> int:
+    """Move a locked request to another state, write the audit event, tell webhooks; gives the event's number.
+
+    Conflict when the table of moves forbids it.
 
     `action` is what the event says where the name of the state would not tell what happened.
     """
@@ -175,6 +177,7 @@ def move(db: Session, request: Request, to: State, *, actor: str, now: datetime,
         db, request.practice_id, actor=actor, action=action or f"request {to}", subject=request.id, at=now, **facts
     )
     webhooks.queue_move(db, request, event.number, now)
+    return event.number
 
 
 def reserve_guess(db: Session, request_id: str, now: datetime) -> bool:

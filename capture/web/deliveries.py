@@ -8,8 +8,6 @@ from capture.store import deliveries
 from capture.web import services
 
 blueprint = Blueprint("deliveries", __name__, url_prefix="/deliveries")
-INBOXES = {"web": "the inbox on these pages"}
-"""What staff call an inbox; another has the name that the settings give it."""
 LIMIT = 100
 
 
@@ -18,7 +16,7 @@ def show_deliveries() -> str:
     """Those that wait first, then the latest that arrived."""
     with services().database.read() as db:
         rows = deliveries.list_deliveries(db, g.practice.id, LIMIT)
-    return render_template("staff/deliveries.jinja", rows=rows, inboxes=INBOXES, now=services().clock(), limit=LIMIT)
+    return render_template("staff/deliveries.jinja", rows=rows, inboxes=services().inboxes, now=services().clock(), limit=LIMIT)
 
 
 @blueprint.post("/<id:delivery_id>/again")

@@ -12,7 +12,6 @@ from capture.domain import policies
 from capture.errors import Conflict, NotFound
 from capture.inbox.base import BundleFiles, check_whole
 from capture.sealing.archive import MOST, Entry, archive_size, stream_archive
-from capture.sealing.bundle import SealedBundle, zip_entries
 from capture.store import audit, photos
 from capture.store.models import Bundle
 from capture.web import services
@@ -30,7 +29,7 @@ def one(bundle_id: str) -> Response:
     ((bundle, files),) = _found([bundle_id])
     check_whole(files)  # a part that is damaged is a page that names it, not an archive torn off
     _note([bundle])
-    return send_archive(entries_of(bundle, files), f"capture-{files.receipt}.zip", bundle.signature)
+    return send_archive(files.entries, f"capture-{files.receipt}.zip", bundle.signature)
 
 
 @blueprint.get("/bundles.zip")
@@ -66,16 +65,11 @@ def _found(bundle_ids: Sequence[str]) -> list[tuple[Bundle, BundleFiles]]:
         return [(bundle, bundle_files(services(), db, bundle)) for bundle in bundles]
 
 
-def entries_of(bundle: Bundle, files: BundleFiles) -> list[Entry]:
-    """What the ZIP of a bundle holds."""
-    sealed = SealedBundle(bundle.manifest, bundle.signature, bundle.request_part)
-    return zip_entries(sealed, [file.read for file in files.files[3:]])
-
-
 def _as_entry(bundle: Bundle, files: BundleFiles) -> Entry:
     """A bundle as one file of a larger archive."""
-    entries = entries_of(bundle, files)
-    return Entry(f"capture-{files.receipt}.zip", archive_size(entries), bundle.created_at, partial(stream_archive, entries))
+    return Entry(
+        f"capture-{files.receipt}.zip", archive_size(files.entries), bundle.created_at, partial(stream_archive, files.entries)
+    )
 
 
 def send_archive(entries: list[Entry], name: str, state: bytes) -> Response:

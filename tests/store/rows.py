@@ -5,8 +5,9 @@ from datetime import timedelta
 from sqlalchemy.orm import Session
 
 from capture.domain.requests import State
+from capture.store.deliveries import queue
 from capture.store.models import Bundle, Delivery, Photo, Request, new_id
-from capture.store.photos import insert_bundle, insert_photo
+from capture.store.photos import insert_photo
 from capture.store.requests import Details, insert_request
 from tests.store.conftest import NOW
 
@@ -51,13 +52,15 @@ def add_bundle(db: Session, request: Request, inboxes: tuple[str, ...] = ("web",
         request_part=b"r",
         created_at=NOW,
     )
-    insert_bundle(db, bundle, list(inboxes), NOW)
+    db.add(bundle)
+    db.flush()
+    queue(db, bundle, inboxes, db.query(Delivery).count(), NOW)
     return bundle
 
 
 def add_deliveries(db: Session, practice_id: str, count: int) -> list[str]:
-    """That many deliveries of bundles of their own; the bundles' ids, those due longest first."""
-    bundles = [add_bundle(db, add_request(db, practice_id, State.SUBMITTED)).id for _ in range(count)]
+    """That many deliveries of bundles of their own, each to an inbox of its own; the bundles' ids, those due longest first."""
+    bundles = [add_bundle(db, add_request(db, practice_id, State.SUBMITTED), (f"inbox-{n}",)).id for n in range(count)]
     for number, delivery in enumerate(db.query(Delivery).all()):
         delivery.due_at = NOW - timedelta(seconds=count - number)
     db.flush()

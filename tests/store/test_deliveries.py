@@ -74,6 +74,26 @@ def test_those_due_longest_go_first(database: Database, practice: Practice) -> N
     assert later.bundle_id == bundles[2]
 
 
+def test_the_first_of_a_line_goes_first(database: Database, practice: Practice) -> None:
+    """A practice's bundles reach an inbox in the order of their sending: while one waits the next one does, at that inbox alone."""
+    with database.write() as db:
+        first, second = (add_bundle(db, add_request(db, practice.id), ("web", "folder")).id for _ in range(2))
+        db.query(Delivery).filter_by(bundle_id=first).update({"due_at": NOW + timedelta(minutes=1)})
+        db.query(Delivery).filter_by(bundle_id=first, inbox="folder").update({"state": "given up"})
+    taken = lease(database)
+    assert taken is not None
+    assert (taken.bundle_id, taken.inbox) == (second, "folder")
+    assert lease(database) is None
+    head = lease(database, timedelta(minutes=1))
+    assert head is not None
+    assert (head.bundle_id, head.inbox) == (first, "web")
+    with database.write() as db:
+        assert deliveries.mark_delivered(db, head, NOW)
+    behind = lease(database, timedelta(minutes=1))
+    assert behind is not None
+    assert (behind.bundle_id, behind.inbox) == (second, "web")
+
+
 def test_a_lease_keeps_others_away_for_two_minutes(database: Database, practice: Practice) -> None:
     """While a lease lasts nobody else gets the delivery; when its holder has stopped half-way, another one does."""
     first = one_lease(database, practice)

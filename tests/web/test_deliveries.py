@@ -7,7 +7,7 @@ from flask import Flask
 
 from capture.actions.deliver import deliver_next
 from capture.errors import Unavailable
-from capture.inbox.base import BundleFiles
+from capture.inbox.base import BundleFiles, Place, Placed
 from capture.services import Services
 from capture.store.models import AuditEvent, Delivery
 from tests.builders import APractice, ARequest, make_request, make_submitted
@@ -20,13 +20,13 @@ PAGE = "/staff/practice/deliveries"
 class Broken:
     """An inbox that takes nothing."""
 
-    def put(self, bundle: BundleFiles) -> None:
+    def put(self, bundle: BundleFiles) -> Placed:
         raise Unavailable
 
 
 def fail(services: Services, clock: Clock, times: int) -> None:
     """The worker tries, and the inbox does not answer, that many times."""
-    broken = replace(services, inboxes={"web": Broken()})
+    broken = replace(services, inboxes={"web": Place("the inbox on these pages", Broken())})
     for _ in range(times):
         assert deliver_next(broken)
         clock.forward(minutes=1)
@@ -79,6 +79,8 @@ def test_waiting_ones_come_first(app: Flask, services: Services, desk: Visitor, 
     make_submitted(services, first, delivered=False)
     fail(services, clock, 1)
     clock.forward(seconds=-59)
-    make_submitted(services, second)
+    arrived = make_submitted(services, second, delivered=False)
+    with services.database.write() as db:
+        db.query(Delivery).filter_by(bundle_id=arrived.id).update({"state": "delivered", "delivered_at": clock()})
     text = desk.get(PAGE).text
     assert text.index(first.receipt) < text.index(second.receipt)

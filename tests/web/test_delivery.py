@@ -3,9 +3,9 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
 
 from capture.actions.deliver import LONGEST_WAIT, deliver_next, wait_before
+from capture.inbox.base import Place, Placed
 from capture.services import Services
 from capture.store.models import AuditEvent, Delivery, Request
 from capture.store.outbox import LEASE
@@ -88,12 +88,13 @@ def test_worker_that_was_too_slow(services: Services, asked: ARequest, clock: Cl
     slow = services.inboxes["web"]
 
     class Slow:
-        def put(self, bundle: object) -> None:
+        def put(self, bundle: object) -> Placed:
             clock.forward(seconds=LEASE.total_seconds() + 1)
             services.inboxes["web"] = slow  # type: ignore[index]
             assert deliver_next(services)  # the other worker takes over, and is done
+            return Placed()
 
-    services.inboxes["web"] = Slow()  # type: ignore[index]
+    services.inboxes["web"] = Place("slow", Slow())  # type: ignore[index]
     assert deliver_next(services)
     done = delivery_of(services)
     assert (done.state, done.attempts, state_of(services, asked)) == ("delivered", 2, "delivered")
@@ -104,8 +105,8 @@ def test_two_inboxes(services: Services, asked: ARequest) -> None:
     make_submitted(services, asked, delivered=False)
     with services.database.write() as db:
         first = db.query(Delivery).one()
-        db.add(Delivery(bundle_id=first.bundle_id, inbox="web ", state="queued", due_at=first.due_at))
-        db.execute(update(Delivery).where(Delivery.inbox == "web ").values(inbox="second"))
+        second = {"practice_id": first.practice_id, "inbox": "second", "state": "queued", "due_at": first.due_at}
+        db.add(Delivery(bundle_id=first.bundle_id, **second))
     services.inboxes["second"] = services.inboxes["web"]  # type: ignore[index]
     assert deliver_next(services)
     assert state_of(services, asked) == "submitted"

@@ -18,7 +18,7 @@ from capture.store.models import Bundle, Request
 from capture.web import services
 from capture.web.api import reading
 from capture.web.api.calls import blueprint, needs
-from capture.web.downloads import entries_of, send_archive
+from capture.web.downloads import send_archive
 
 WAITING, COLLECTED = (State.DELIVERED,), (State.COLLECTED, State.ATTACHED)
 LISTS = {"waiting": WAITING, "collected": COLLECTED, "all": WAITING + COLLECTED}
@@ -51,7 +51,7 @@ def show_bundle(bundle_id: str) -> Response:
         }
         for file in files.files
     ]
-    size = archive_size(entries_of(bundle, files))
+    size = archive_size(files.entries)
     zipped = {"size": size, "url": url_for(".fetch_zip", bundle_id=bundle.id)}
     return jsonify({**_outside(bundle, request), "zip": zipped, "parts": parts})
 
@@ -77,7 +77,7 @@ def fetch_zip(bundle_id: str) -> Response:
     bundle, _, files = _find(bundle_id)
     check_whole(files)
     _note("bundle downloaded", bundle)
-    return send_archive(entries_of(bundle, files), f"capture-{files.receipt}.zip", bundle.signature)
+    return send_archive(files.entries, f"capture-{files.receipt}.zip", bundle.signature)
 
 
 @blueprint.post("/bundles/<id:bundle_id>/acknowledge")
