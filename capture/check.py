@@ -18,7 +18,11 @@ from capture.store.audit import check_chain
 from capture.store.database import Database, database_exists, is_alive
 from capture.store.practices import list_practices
 from capture.store.recipients import current_recipients
+from capture.store.scrubbing import list_damages
 from capture.store.vault import check_private, load_vault
+
+MOST = 20
+"""How many damaged parts are named."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,10 @@ def _find_database(settings: Settings) -> list[Finding]:
                 broken = check_chain(db, practice.id)
                 if broken:
                     findings.append(Finding(False, f"practice {practice.ods}", f"its audit trail was tampered with: {broken}"))
+            damaged = [f"{ods} {receipt} ({code})" for ods, receipt, code, _ in list_damages(db, MOST)]
+            if damaged:
+                fact = f"damaged or missing in the store, of these receipts: {', '.join(damaged)}"
+                findings.append(Finding(False, "stored parts", fact, "capture restore DIR --parts puts back what a backup has"))
     finally:
         database.close()
     return findings

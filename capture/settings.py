@@ -40,6 +40,7 @@ RANGES = {
     "upload_memory": (1_000_000, 1 << 40),
     "upload_minutes": (1, 720),
     "link_days": (1, 28),
+    "scrub_days": (1, 365),
     "mail_port": (1, 65_535),
     "message_seconds": (1, 20),
 }
@@ -70,6 +71,7 @@ class Settings:
     languages: Names
     worker: bool
     audit_heads: str
+    scrub_days: int
     security_contact: str
     openid: str
     inboxes: str

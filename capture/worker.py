@@ -11,6 +11,7 @@ from capture.actions.expire import expire_due
 from capture.actions.flag_waiting import flag_waiting
 from capture.actions.note_heads import note_due_heads
 from capture.actions.purge import purge
+from capture.actions.scrub import scrub_due
 from capture.actions.send_message import send_next
 from capture.actions.send_webhooks import send_webhook, sweep_webhooks
 from capture.errors import CaptureError
@@ -38,6 +39,7 @@ def work(services: Services, stop: threading.Event) -> None:
             sweep_webhooks(services)
             sweep_at = monotonic() + SWEEP_EVERY
             note_due_heads(services)
+            scrub_due(services)
             clean, forgotten = forgotten, False  # until it is known: the next line may fail half-way
             forgotten = (not purge(services) and clean) or services.database.forget_deleted()
         return busy

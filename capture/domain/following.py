@@ -68,6 +68,8 @@ EVENTS = {
     "request locked": "Link locked after 20 wrong dates of birth",
     "link locked": "Link locked after 20 wrong dates of birth; the patient, who is in already, can finish",
     "request expired": "Link expired",
+    "part damaged": "A stored photo was found damaged; the practice was told",
+    "part whole": "A stored photo that was damaged is whole again",
     "request purged": "Photos and details deleted",
 }
 """What happened to a request, for its timeline."""

@@ -43,6 +43,8 @@ MOVES: dict[State, set[State]] = {
 }
 WAITING = {State.SENT, State.OPENED, State.CONFIRMED}
 """The link still works, or would if its time were not over."""
+MAY_TAKE = WAITING | {State.DRAFTED, State.EXPIRED}
+"""Photos may still come in, at once or once the link has been given more time."""
 DONE = {State.SUBMITTED, State.DELIVERED, State.COLLECTED, State.ATTACHED}
 """The patient has sent the photos."""
 UNSETTLED = frozenset({State.SUBMITTED, State.DELIVERED, State.LOCKED})

@@ -66,6 +66,11 @@ def list_blobs(db: Session, blobs: Iterable[str]) -> None:
     db.add_all([BlobDeletion(blob=blob) for blob in blobs])
 
 
+def is_listed(db: Session, blob: str) -> bool:
+    """Whether a sealed part is to be removed."""
+    return db.get(BlobDeletion, blob, populate_existing=True) is not None
+
+
 def next_blobs(db: Session, after: str, limit: int) -> list[str]:
     """Names of sealed parts that are to be removed, in order, those behind `after`."""
     query = select(BlobDeletion.blob).where(BlobDeletion.blob > after).order_by(BlobDeletion.blob)

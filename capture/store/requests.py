@@ -138,6 +138,11 @@ def lock_request(db: Session, request_id: str) -> Request:
     return request
 
 
+def try_lock(db: Session, request_id: str) -> str | None:
+    """Hold the request until the transaction ends; its state, None if it is not there."""
+    return db.scalars(select(Request.state).where(Request.id == request_id).with_for_update()).first()
+
+
 def list_requests(db: Session, practice_id: str, states: Iterable[State], limit: int | None = None) -> list[Request]:
     """A practice's requests in those states, the newest first."""
     query = select(Request).where(Request.practice_id == practice_id, Request.state.in_(list(states)))

@@ -15,7 +15,7 @@ from capture.domain.retention import purge_due
 from capture.errors import NotFound
 from capture.sealing.contents import MANIFEST, REQUEST_PART, Manifest
 from capture.sealing.records import from_json
-from capture.store import audit, photos, recipients, requests
+from capture.store import audit, photos, recipients, requests, scrubbing
 from capture.store.models import Bundle, Request
 from capture.store.unlockers import list_unlockers
 from capture.web import services
@@ -36,12 +36,17 @@ def show_bundle(bundle_id: str) -> str:
         details = requests.details_of(db, request)
         order = _order(db, bundle, request.receipt)
         case = _case(db, request)
+        damaged = [
+            {"title": services().catalogue.title_of(photo.view), "found_at": damage.found_at}
+            for photo, damage in scrubbing.damages_of(db, [request.id]).get(request.id, [])
+        ]
         waiting = [other.id for other in photos.list_unread(db, g.practice.id) if other.id != bundle.id]
     site, kept_days = services().catalogue.site(details.site), g.practice.keep_attached_days
     return render_template(
         "staff/bundle.jinja",
         order=order,
         case=case,
+        damaged=damaged,
         waiting=waiting,
         state=request.state,
         kept_days=kept_days,

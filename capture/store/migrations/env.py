@@ -6,6 +6,7 @@ from capture.store import deletions as _deletions  # noqa: F401 - its table is p
 from capture.store import invitations, key_changes, key_tests, openid, passkeys, recovery_codes, unlockers  # noqa: F401 - their tables are part of the schema
 from capture.store import messages as _messages  # noqa: F401 - likewise
 from capture.store import request_templates as _request_templates  # noqa: F401 - likewise
+from capture.store import scrubbing as _scrubbing  # noqa: F401 - likewise
 from capture.store import tokens as _tokens  # noqa: F401 - likewise
 from capture.store import webhooks as _webhooks  # noqa: F401 - likewise
 from capture.store.models import Base
