@@ -16,7 +16,8 @@ LONGEST_FILE, LONGEST_FUNCTION = 320, 60
 ADAPTERS = {"domain", "photos", "sealing", "store", "inbox", "notify"}
 MAY_IMPORT = {
     "errors": set[str](),
-    "settings": {"errors"},
+    "settings_rules": set[str](),
+    "settings": {"errors", "settings_rules"},
     "outbound": {"errors"},
     "domain": {"errors"},
     "photos": {"errors"},
