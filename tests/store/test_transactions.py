@@ -19,7 +19,8 @@ from capture.store.models import Member, Practice
 from capture.store.practices import insert_practice
 from capture.store.requests import lock_request
 from capture.store.vault import Vault
-from tests.store.conftest import NOW, Postgres
+from tests.postgres import Postgres
+from tests.store.conftest import NOW
 from tests.store.rows import add_request
 
 PRAGMAS = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "secure_delete": 1, "busy_timeout": 5000}
