@@ -28,7 +28,7 @@ const place = find(document);
 if (place) {
   const outbox = new Outbox(factsOf(place));
   const status = new Status(place, outbox);
-  const context = { outbox, go: (/** @type {string} */ url) => journey.go(url) };
+  const context = { outbox, go: (/** @type {string} */ url) => journey.go(url), stay: () => journey.stay() };
   const journey = new Journey(
     [
       (main) => void start(main),

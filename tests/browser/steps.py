@@ -111,17 +111,18 @@ def come_in(page: Page, link: str, look: Photographer, born: dict[str, str] = BO
 
 
 def take(page: Page, view: str, look: Photographer, folder: Path, *, size: tuple[int, int] = (1600, 1200)) -> Path:
-    """Pick a photo on the page that asks for this view, and use it."""
+    """Pick a photo on the page that asks for this view, once it is there, and use it."""
+    picker = page.locator(f"form[data-photo={view}] #photo")
+    picker.wait_for(state="attached")
     look.look(page, f"photo-{view}")
     picked = folder / f"{view}.jpg"
     picked.write_bytes(drawn(view, size=size))
-    page.locator("#photo").set_input_files(picked)
+    picker.set_input_files(picked)
     if not look.script:
         page.get_by_role("button", name="Continue").click()
     expect(page.get_by_role("heading", name="Is it clear?")).to_be_visible()
     look.look(page, f"look-{view}")
-    use = page.get_by_role("button", name="Use this photo")
-    use.click()
+    page.get_by_role("button", name="Use this photo").click()
     return picked
 
 

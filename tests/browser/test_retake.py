@@ -19,6 +19,16 @@ from tests.browser.steps import PIXEL, Photographer
 from tests.builders import ARequest
 
 BLURRED = "The photo looks blurred."
+LOST = re.compile("Failed to load resource")
+SLOW = """() => {
+    const read = Blob.prototype.arrayBuffer;
+    Blob.prototype.arrayBuffer = async function () {
+        Blob.prototype.arrayBuffer = read;
+        await new Promise((resolve) => { globalThis.release = resolve; });
+        return read.call(this);
+    };
+}"""
+"""The phone takes its time over the first photo, until `release`."""
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +122,46 @@ def test_a_better_photo_takes_its_place(browser: Browser, service: Service, tmp_
         finish(service, page)
     (photo,) = sealed(service, asked)
     assert (photo["hints"], photo["sent_anyway"], photo["width"]) == ([], False, 1600)
+
+
+def test_who_takes_it_again_without_signal_stays(browser: Browser, service: Service, tmp_path: Path) -> None:
+    """Used without signal, and taken again before the next page could come: the page stays while the newer photo is taken."""
+    asked = service.ask()
+    with visit(browser, **PIXEL, ignored=LOST) as page:
+        begin(browser, page, asked)
+        page.context.set_offline(True)
+        pick(page, tmp_path)
+        page.get_by_role("button", name="Use this photo").click()
+        expect(page.locator("#sending-line")).to_contain_text("Waiting for signal")
+        with page.expect_file_chooser():
+            page.get_by_role("button", name="Take it again").click()
+        page.context.set_offline(False)
+        expect(page.locator("#sending-line")).to_have_text("1 of 3 photos have arrived.")
+        pick(page, tmp_path, size=(1280, 960))
+        page.get_by_role("button", name="Use this photo").click()
+        expect(page.get_by_text("Photo 2 of 3")).to_be_visible()
+        finish(service, page)
+    (photo,) = sealed(service, asked)
+    assert photo["width"] == 1280
+
+
+def test_the_newer_photo_goes_on_a_slow_phone_too(browser: Browser, service: Service, tmp_path: Path) -> None:
+    """Taken again while the phone is busy with the first one: the page does not leave for that one, and the newer one counts."""
+    asked = service.ask()
+    with visit(browser, **PIXEL, ignored=re.compile("status of 409")) as page:
+        begin(browser, page, asked)
+        page.evaluate(SLOW)
+        pick(page, tmp_path)
+        page.get_by_role("button", name="Use this photo").click()
+        with page.expect_file_chooser():
+            page.get_by_role("button", name="Take it again").click()
+        pick(page, tmp_path, size=(1280, 960))
+        page.get_by_role("button", name="Use this photo").click()
+        page.evaluate("release()")
+        expect(page.get_by_text("Photo 2 of 3")).to_be_visible()
+        finish(service, page)
+    (photo,) = sealed(service, asked)
+    assert photo["width"] == 1280
 
 
 def test_a_file_that_is_no_photo_is_told_at_once(browser: Browser, service: Service, tmp_path: Path) -> None:

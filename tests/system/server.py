@@ -97,8 +97,8 @@ def running(
 
 
 def wait_for(port: int) -> None:
-    """Until something answers there, for at most twenty seconds."""
-    for _ in range(200):
+    """Until something answers there, for at most a minute: others may have the machine."""
+    for _ in range(600):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return

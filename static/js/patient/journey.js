@@ -92,6 +92,12 @@ export class Journey {
     }
   }
 
+  /** Wait for no other page any more. */
+  stay() {
+    this.fetching?.abort();
+    this.listener.wait(false);
+  }
+
   /**
    * @param {string} address
    * @param {AbortSignal} signal

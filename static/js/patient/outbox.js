@@ -46,6 +46,7 @@ export class Outbox extends EventTarget {
   /** @type {Set<string>} ids of photos that would survive the tab */
   kept = new Set();
   preparing = 0;
+  adding = Promise.resolve(""); // the last one that was handed over
   /** @type {{ photo: Waiting, upload: Upload } | undefined} */
   current;
   /** @type {Set<string>} ids that the server may know */
@@ -85,9 +86,19 @@ export class Outbox extends EventTarget {
    * @param {{ view: string, blob: Blob, anyway?: boolean }} photo
    * @returns {Promise<string>} the photo's id once it is kept; "" for a file that is gone, which is told like a refusal
    */
-  async add({ view, blob, anyway = false }) {
+  add({ view, blob, anyway = false }) {
     this.set(view, { stage: "waiting" });
     this.preparing += 1;
+    this.adding = this.adding.then(() => this.accept(view, blob, anyway)); // in order: a newer one replaces an older
+    return this.adding;
+  }
+
+  /**
+   * @param {string} view
+   * @param {Blob} blob
+   * @param {boolean} anyway
+   */
+  async accept(view, blob, anyway) {
     try {
       await this.ready;
       const bare = await prepare(blob, { maxBytes: this.facts.maxBytes, rate: this.rate });
