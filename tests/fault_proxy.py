@@ -1,4 +1,4 @@
-"""A proxy between a client and a real server of this machine, in which the network fails as a test says. It carries any TCP, so TLS too.
+"""A proxy between client and server on this machine, in which the network fails as a test says. It carries any TCP, so TLS too.
 
     with fault_proxy(server_port) as proxy:
         proxy.fail("500", "stall", Fault("reset", after=200_000))
