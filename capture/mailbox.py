@@ -1,0 +1,293 @@
+"""A mailbox in MESH, the NHS's network for messages between organisations, by NHS Digital's own client, which stays in this file.
+
+Both ends of a bundle's way use it: the inbox that sends (capture/inbox/mesh.py) and whoever collects. What MESH does:
+https://digital.nhs.uk/developer/api-catalogue/message-exchange-for-social-care-and-health-api
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import requests
+from mesh_client import Endpoint, MeshClient, MeshError, try_get_endpoint_from_url
+from mesh_client.io_helpers import SplitStream
+from mesh_client.types import ListMessageResponse_v2
+from urllib3.exceptions import HTTPError
+
+from capture.errors import CaptureError, Unavailable
+from capture.outbound import check_address
+
+PIECE = 64 * 1024
+_STRANGE = (KeyError, IndexError, TypeError, AttributeError, ValueError)
+"""What reading an answer raises that is not as MESH describes its answers."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """Whose mailbox it is and how it is reached. The files are read at each use, so that what is renewed needs no restart.
+
+    Without `ca_file` the NHS's own authorities are trusted at the NHS's own addresses, and elsewhere those that browsers trust.
+    `seconds`: the longest silence of MESH.
+    """
+
+    url: str
+    mailbox: str
+    password_file: Path
+    shared_key_file: Path
+    certificate_file: Path | None = None
+    key_file: Path | None = None
+    ca_file: Path | None = None
+    seconds: int = 30
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message to be sent: `size` bytes that `read` gives piece by piece, sent in chunks of `chunk` bytes.
+
+    Nothing that MESH logs or shows in lists (everything but the bytes) may hold patient data.
+    """
+
+    to: str
+    workflow: str
+    local_id: str
+    subject: str
+    file_name: str
+    size: int
+    read: Callable[[], Iterator[bytes]]
+    chunk: int
+
+
+@dataclass(frozen=True)
+class Head:
+    """What MESH says of a message in the mailbox. A report tells in `about` which message of ours came back, and why in `code`."""
+
+    id: str
+    is_report: bool
+    sender: str
+    workflow: str
+    local_id: str
+    file_name: str
+    about: str
+    code: str
+
+
+class Mailbox:
+    """One mailbox. Every call makes a connection of its own, and raises CaptureError with a code of docs/errors.md."""
+
+    def __init__(self, account: Account) -> None:
+        self.account = account
+
+    def check(self) -> str:
+        """Shake hands, which MESH wants from every mailbox once in 24 hours."""
+        with _told(), self._client() as client:
+            client.handshake()
+        return f"MESH answers for mailbox {self.account.mailbox}"
+
+    def send(self, letter: Letter) -> str:
+        """Send it and give MESH's id of it, once all of it was accepted.
+
+        Once: what an earlier try sent under the same `local_id` is left as it is, or gone on with where that broke off.
+        """
+        with _told(), self._client() as client:
+            sent = client.track(f"/{quote(letter.local_id, safe='')}")
+            if sent is None:
+                return str(client.send_message(letter.to, _body(letter), letter.chunk, compress=False, **_headers(letter)))
+            message_id = str(sent["messageId"])
+            if _status(sent) == "uploading":
+                client.go_on(message_id, int(sent.get("chunkCount") or 0), letter)
+            return message_id
+
+    def status(self, message_id: str) -> str:
+        """What became of a message sent: accepted, acknowledged, undeliverable, error; nothing where MESH knows none of that id."""
+        with _told(), self._client() as client:
+            sent = client.track(f"?messageID={quote(message_id, safe='')}")
+            return _status(sent) if sent else ""
+
+    def waiting(self, workflow: str, most: int) -> list[str]:
+        """The ids of messages that wait in the mailbox, those that came first in front."""
+        with _told(), self._client() as client:
+            return list(islice(client.iterate_message_ids(workflow_filter=workflow), most))
+
+    @contextmanager
+    def fetch(self, message_id: str) -> Iterator[tuple[Head, Iterator[bytes]]]:
+        """A message that waits, and its bytes piece by piece. It stays in the mailbox until it is acknowledged."""
+        with self._client() as client:
+            with _told():
+                message = client.retrieve_message(message_id)
+            try:
+                yield _head(message), _pieces(message)
+            finally:
+                message.close()
+
+    def acknowledge(self, message_id: str) -> None:
+        """Say that the message is safe here: MESH forgets it, and tells the sender."""
+        with _told(), self._client() as client:
+            client.acknowledge_message(message_id)
+
+    def _client(self) -> "_Client":
+        check_address(self.account.url)
+        password, shared_key = _secret(self.account.password_file), _secret(self.account.shared_key_file)
+        try:
+            return _Client(self.account, password, shared_key)
+        except OSError as error:  # of TLS too
+            why = error.strerror or type(error).__name__
+            raise Unavailable(code="mesh-key", hint=f"certificate_file, key_file or ca_file cannot be used: {why}") from None
+
+
+class _Client(MeshClient):
+    """The client, following no redirect, reading nothing from the environment, trusting only who it was told to."""
+
+    def __init__(self, account: Account, password: str, shared_key: str) -> None:
+        known = try_get_endpoint_from_url(account.url)
+        ca = str(account.ca_file) if account.ca_file else known.verify if known else None
+        pair = (str(account.certificate_file), str(account.key_file or account.certificate_file), "")  # never asks for a passphrase
+        super().__init__(
+            Endpoint(account.url, ca, None, None, known and known.hostname_checks_common_name),
+            account.mailbox,
+            password,
+            shared_key=shared_key.encode(),
+            cert=pair if account.certificate_file else None,
+            max_retries=0,  # the outbox tries again; and without them no chunk is held in memory
+            timeout=account.seconds,
+            application_name="capture",
+        )
+        self._session.max_redirects, self._session.trust_env = 0, False
+        self._session.verify = ca or True  # what requests would trust beside it
+        self._session.headers["Accept-Encoding"] = "identity"  # sealed bytes do not get smaller
+
+    def __del__(self) -> None:
+        self._session.close()  # one that could not be made is no reason for a warning
+
+    def track(self, which: str) -> dict[str, Any] | None:
+        """What MESH says of a message of ours, or None; the client itself cannot ask by local id.
+
+        The description of the API has 404 for a message that is not there in one place and 403, which elsewhere means a wrong
+        password, in another. So a 403 is believed only once MESH has taken the password.
+        """
+        answer = self._session.get(f"{self.mailbox_url}/outbox/tracking{which}", timeout=self._timeout)
+        if answer.status_code == HTTPStatus.FORBIDDEN:
+            self.handshake()  # type: ignore[no-untyped-call]
+            return None
+        if answer.status_code == HTTPStatus.NOT_FOUND:
+            return None
+        if answer.status_code == HTTPStatus.MULTIPLE_CHOICES:
+            raise Unavailable(code="mesh-twice", hint="MESH has two messages of this bundle: ask the practice whether one arrived")
+        answer.raise_for_status()
+        return dict(answer.json())
+
+    def go_on(self, message_id: str, chunks: int, letter: Letter) -> None:
+        """Send the chunks after the first again; MESH takes each by its number."""
+        parts: Any = SplitStream(_body(letter), letter.chunk)  # type: ignore[no-untyped-call]
+        if chunks not in {0, len(parts)}:
+            raise Unavailable(code="mesh-half", hint=f"set chunk_mb back until it has gone: MESH waits for it in {chunks} chunks")
+        for number, part in enumerate(parts, 1):
+            if number > 1:
+                self.send_chunk(letter.to, part, number, len(parts), compress=False, message_id=message_id)
+            while part.read(PIECE):
+                pass  # of the first, which MESH has
+
+    def _inbox_v2_page(self, url: str | None = None, params: dict[str, Any] | None = None) -> ListMessageResponse_v2:
+        if url and not url.startswith(f"{self.mailbox_url}/"):
+            raise Unavailable(code="mesh-away", hint="MESH gives a link to another place than the mailbox")
+        return super()._inbox_v2_page(url, params)
+
+
+class _Reader:
+    """Pieces of any length as a file that is read in lengths that others choose."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces, self._held, self._at = pieces, b"", 0
+
+    def read(self, size: int) -> bytes:
+        data = self._held[self._at : self._at + size]
+        self._at += len(data)
+        while len(data) < size and (piece := next(self._pieces, None)) is not None:
+            self._held, self._at = piece, size - len(data)
+            data += piece[: self._at]
+        return data
+
+
+def _body(letter: Letter) -> dict[str, Any]:
+    return {"Body": _Reader(letter.read()), "ContentLength": letter.size}
+
+
+def _headers(letter: Letter) -> dict[str, str]:
+    return {
+        "workflow_id": letter.workflow,
+        "local_id": letter.local_id,
+        "subject": letter.subject,
+        "filename": letter.file_name,
+        "content_type": "application/zip",
+    }
+
+
+def _status(sent: dict[str, Any]) -> str:
+    return str(sent["status"]).lower()
+
+
+def _head(message: Any) -> Head:
+    kind, about, code = (str(message.mex_header(word) or "") for word in ("messagetype", "linkedmsgid", "statuscode"))
+    names = (str(name or "") for name in (message.sender, message.workflow_id, message.local_id, message.filename))
+    return Head(message.id(), kind.upper() == "REPORT", *names, about, _short(code))
+
+
+def _pieces(message: Any) -> Iterator[bytes]:
+    with _told():
+        while piece := message.read(PIECE):
+            yield piece
+
+
+def _secret(path: Path) -> str:
+    try:
+        secret = path.read_text("ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise Unavailable(code="mesh-key", hint=f"{path}: {getattr(error, 'strerror', 'not ASCII')}") from None
+    if not secret:
+        raise Unavailable(code="mesh-key", hint=f"{path} is empty")
+    return secret
+
+
+def _short(code: str) -> str:
+    """A code of MESH's own, or nothing: words from outside reach no log."""
+    return code if re.fullmatch(r"[A-Za-z0-9-]{1,30}", code) else ""
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong with MESH in our words; its own may hold anything."""
+    try:
+        yield
+    except CaptureError:
+        raise
+    except MeshError as error:
+        raise _not_taken(error) from None
+    except requests.HTTPError as error:
+        status = error.response.status_code
+        if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+            hint = f"MESH answers {status}: are mailbox, password, shared key and certificate right?"
+            raise Unavailable(code="mesh-refused", hint=hint) from None
+        raise Unavailable(code="mesh-away", hint=f"MESH answers {status}") from None
+    except requests.exceptions.SSLError:
+        raise Unavailable(code="mesh-tls", hint="is it MESH, signed by ca_file, and does it know certificate_file?") from None
+    except (requests.RequestException, HTTPError) as error:
+        raise Unavailable(code="mesh-away", hint=f"MESH does not answer: {type(error).__name__}") from None
+    except _STRANGE:
+        raise Unavailable(code="mesh-away", hint="MESH gives an answer that it does not describe") from None
+
+
+def _not_taken(error: MeshError) -> CaptureError:
+    try:
+        code = _short(str(error.args[1]["detail"][0]["code"]))
+    except _STRANGE:
+        code = ""
+    if code == "12":
+        return Unavailable(code="mesh-no-mailbox", hint="MESH knows no mailbox of the recipient's name")
+    if code in {"16", "17"}:
+        return Unavailable(code="mesh-workflow", hint="the workflow id is not registered for one of the two mailboxes")
+    return Unavailable(code="mesh-not-taken", hint=f"MESH answers with error {code or 'unknown'}")
