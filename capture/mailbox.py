@@ -233,8 +233,9 @@ def _status(sent: dict[str, Any]) -> str:
 
 def _head(message: Any) -> Head:
     kind, about, code = (str(message.mex_header(word) or "") for word in ("messagetype", "linkedmsgid", "statuscode"))
-    names = (str(name or "") for name in (message.sender, message.workflow_id, message.local_id, message.filename))
-    return Head(message.id(), kind.upper() == "REPORT", *names, about, _short(code))
+    names = [message.sender, message.workflow_id, message.local_id, message.filename]
+    sender, workflow, local_id, file_name = (str(name or "") for name in names)
+    return Head(message.id(), kind.upper() == "REPORT", sender, workflow, local_id, file_name, about, _short(code))
 
 
 def _pieces(message: Any) -> Iterator[bytes]:
