@@ -3,43 +3,62 @@
 import hashlib
 import logging
 import random
-from collections.abc import Iterator
+import threading
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 
 from sqlalchemy.orm import Session
 
+from capture.actions.queue_notice import queue_notice
 from capture.domain.requests import State
-from capture.errors import CaptureError
-from capture.inbox.base import BundleFile, BundleFiles
+from capture.errors import BundleError, CaptureError, PhotosDeleted, Unavailable, Undeliverable
+from capture.inbox.base import BundleFile, BundleFiles, Placed
 from capture.sealing.contents import MANIFEST, REQUEST_PART, SIGNATURE, Manifest
 from capture.sealing.records import from_json
 from capture.services import Services
-from capture.store import deliveries, requests
+from capture.store import audit, deliveries, requests
 from capture.store.deliveries import Lease
-from capture.store.models import Bundle, Photo
+from capture.store.models import Bundle, Photo, Practice
+from capture.store.outbox import LEASE
 from capture.store.photos import check_kept, current_photos
 
 logger = logging.getLogger("capture.worker")
 FIRST_WAIT, LONGEST_WAIT = timedelta(seconds=5), timedelta(minutes=30)
+MOST_TRIES = 345
+"""About a week of them. Tries are counted, not days, so that a clock that jumps gives nothing up."""
+FEW_TRIES = 5
+"""How often a bundle is tried whose failure is its own and does not pass by waiting."""
+OWN_FAULTS = (BundleError, PhotosDeleted, Undeliverable)
+RENEW_EVERY = LEASE / 3
+MOST_RENEWALS = 90
+"""After an hour a put has hung rather than been long: then another worker may try."""
 
 
-def deliver_next(services: Services) -> bool:
-    """Make the delivery that has been due longest; False when there is none. A failed one is put back for later."""
+def deliver_next(services: Services, *, only: Collection[str] = (), but: Collection[str] = ()) -> bool:
+    """Make the delivery that has been due longest, to these inboxes; False when there is none. See `take_due` and `deliver`."""
+    lease = take_due(services, only=only, but=but)
+    if lease:
+        deliver(services, lease)
+    return lease is not None
+
+
+def take_due(services: Services, *, only: Collection[str] = (), but: Collection[str] = ()) -> Lease | None:
+    """The right to make the delivery that has been due longest: to any inbox, to one of `only`, or to none of `but`."""
     with services.database.write() as db:
-        lease = deliveries.lease_due(db, services.clock())
-    if lease is None:
-        return False
+        return deliveries.lease_due(db, services.clock(), only=only, but=but)
+
+
+def deliver(services: Services, lease: Lease) -> bool:
+    """Make it; False when it failed, and was put back for later or given up."""
     try:
-        with services.database.read() as db:
-            bundle = bundle_files(services, db, db.get_one(Bundle, lease.bundle_id))
-        services.inboxes[lease.inbox].inbox.put(bundle)
-    except CaptureError as error:
-        logger.warning("delivery to %s failed, try %d: %s", lease.inbox, lease.attempts, error.code)
-        with services.database.write() as db:
-            deliveries.put_back(db, lease, services.clock() + wait_before(lease.attempts + 1), error.code)
-        return True
-    _settle(services, lease)
+        with _kept(services, lease):
+            placed = _put(services, lease)
+    except Exception as error:  # whatever one inbox or bundle does to us, the next one is delivered
+        _note_failure(services, lease, error)
+        return False
+    _settle(services, lease, placed)
     return True
 
 
@@ -78,12 +97,62 @@ def _read(services: Services, photo: Photo | None) -> Iterator[bytes]:
     return services.blobs.read(photo.blob)
 
 
-def _settle(services: Services, lease: Lease) -> None:
-    """Note the success; the request has been delivered once every inbox has the bundle."""
+@contextmanager
+def _kept(services: Services, lease: Lease) -> Iterator[None]:
+    """Renew the lease while a long put goes on, so that no other worker begins the same one."""
+    over = threading.Event()
+
+    def renew() -> None:
+        for _ in range(MOST_RENEWALS):
+            if over.wait(RENEW_EVERY.total_seconds()):
+                return
+            with suppress(CaptureError), services.database.write() as db:
+                deliveries.renew(db, lease, services.clock())
+
+    thread = threading.Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
+def _put(services: Services, lease: Lease) -> Placed:
+    place = services.inboxes.get(lease.inbox)
+    if place is None:
+        raise Unavailable(code="no-inbox", hint="the file of inboxes names it no more")
+    with services.database.read() as db:
+        bundle = bundle_files(services, db, db.get_one(Bundle, lease.bundle_id))
+    return place.inbox.put(bundle)
+
+
+def _settle(services: Services, lease: Lease, placed: Placed) -> None:
+    """Note the success; the request has been delivered as soon as its first inbox has the bundle (ADR 10)."""
     now = services.clock()
     with services.database.write() as db:
         request = requests.lock_request(db, lease.request_id)
-        if not deliveries.mark_delivered(db, lease, now):
-            return  # another worker has taken over, and will note it
-        if request.state == State.SUBMITTED and deliveries.all_delivered(db, lease.bundle_id):
+        if not placed.final:
+            deliveries.mark_under_way(db, lease, now, placed.reference)
+        elif deliveries.mark_delivered(db, lease, now, placed.reference) and request.state == State.SUBMITTED:
             requests.move(db, request, State.DELIVERED, actor="worker", now=now, inbox=lease.inbox)
+
+
+def _note_failure(services: Services, lease: Lease, error: Exception) -> None:
+    """Put it back, or give it up and tell everyone. Code and hint go to the log, never words from outside (SECURITY 7)."""
+    code = error.code if isinstance(error, CaptureError) else "error"
+    hint = error.hint if isinstance(error, CaptureError) else type(error).__name__
+    logger.warning("delivery to %s failed, try %d: %s (%s)", lease.inbox, lease.attempts, code, hint or "no hint")
+    now, most = services.clock(), FEW_TRIES if isinstance(error, OWN_FAULTS) else MOST_TRIES
+    with services.database.write() as db:
+        if lease.attempts < most:
+            held = deliveries.put_back(db, lease, now + wait_before(lease.attempts + 1), code)
+        elif held := deliveries.give_up(db, lease, code):
+            facts = {"inbox": lease.inbox, "error": code}
+            audit.append(
+                db, lease.practice_id, actor="worker", action="delivery given up", subject=lease.request_id, at=now, **facts
+            )
+            queue_notice(services, db, db.get_one(Practice, lease.practice_id), "given-up")
+            logger.error("a delivery to %s was given up: capture deliveries list shows it", lease.inbox)
+        if held:
+            deliveries.note_try(db, lease, now, code)

@@ -55,6 +55,8 @@ EVENTS = {
     "request submitted": "Patient sent the photos",
     "request delivered": "Photos are in the practice’s inbox",
     "delivery hurried": "Delivery tried again at once",
+    "delivery given up": "Delivery failed too often and is no longer tried; the practice was told",
+    "delivery again": "Delivery sent again",
     "request flagged": "Nobody has opened the photos for too long; the practice was told",
     "lock told": "The practice was told that the link is locked",
     "bundle viewed": "Photos page, still locked, looked at",

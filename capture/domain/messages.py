@@ -14,6 +14,7 @@ NOTICES = {
     "locked": "A link was closed because someone gave too many wrong dates of birth.",
     "keys": "The keys of your practice are being changed. If you do not expect this, speak to your manager today.",
     "damaged": "A photo that a patient sent was damaged in storage. The others can be opened.",
+    "given-up": "Photos from a patient could not be delivered, and are no longer tried. A manager can send them again.",
     "drill": "It is time to try the recovery sheet of your practice's key.",
 }
 """What staff can be told by e-mail: never who, never what."""

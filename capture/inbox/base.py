@@ -54,7 +54,9 @@ class Inbox(Protocol):
         """Put the bundle there, and return only when it is stored there whole, checked by hash.
 
         Putting the same bundle again, after any failure and from two workers at once, changes nothing: an inbox knows a bundle
-        by its id. Raises CaptureError with a code when it could not be stored; then it may be put again later.
+        by its id. Raises CaptureError with a code when it could not be stored; then it is put again later. BundleError and
+        Undeliverable say that the cause is this bundle and does not pass by waiting: after a few tries it is given up, so that
+        those behind it go on.
         """
 
 

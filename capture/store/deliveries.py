@@ -1,6 +1,6 @@
 """Deliveries: bundles on their way to their inboxes, by the rules of outbox.py."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from capture.errors import Conflict, NotFound
-from capture.store.models import Bundle, Delivery, Request
-from capture.store.outbox import lease_row, settle
+from capture.store.models import Bundle, Delivery, DeliveryTry, Request
+from capture.store.outbox import LEASE, lease_row, settle
 
 
 @dataclass(frozen=True)
@@ -32,26 +32,53 @@ def queue(db: Session, bundle: Bundle, inboxes: Iterable[str], number: int, now:
     db.flush()
 
 
-def lease_due(db: Session, now: datetime) -> Lease | None:
-    """Take the delivery that has been due longest, of those that are the first of their practice to their inbox, or None."""
+def lease_due(db: Session, now: datetime, *, only: Collection[str] = (), but: Collection[str] = ()) -> Lease | None:
+    """Take the delivery that has been due longest, of those that are the first of their practice to their inbox, or None.
+
+    `only` names the inboxes that are looked at, where it names any, and `but` those that are not.
+    """
     earlier = aliased(Delivery)
     same_line = (earlier.practice_id == Delivery.practice_id, earlier.inbox == Delivery.inbox, earlier.number < Delivery.number)
     before = select(earlier.id).where(earlier.state == "queued", *same_line)
-    row = lease_row(db, Delivery, now, ~before.exists())
+    wanted = [Delivery.inbox.in_(only)] if only else []
+    row = lease_row(db, Delivery, now, ~before.exists(), Delivery.inbox.not_in(but), *wanted)
     if row is None:
         return None
     bundle = db.get_one(Bundle, row.bundle_id)
     return Lease(row.id, bundle.id, row.practice_id, bundle.request_id, row.inbox, row.attempts, row.fence)
 
 
-def mark_delivered(db: Session, lease: Lease, now: datetime) -> bool:
+def renew(db: Session, lease: Lease, now: datetime) -> bool:
+    """Let the lease run on from now; False when it was lost."""
+    return settle(db, Delivery, lease.delivery_id, lease.fence, due_at=now + LEASE)
+
+
+def mark_delivered(db: Session, lease: Lease, now: datetime, reference: str = "") -> bool:
     """Note the success; False when the lease was lost to another worker."""
-    return settle(db, Delivery, lease.delivery_id, lease.fence, state="delivered", delivered_at=now, last_error="")
+    arrived = {"state": "delivered", "delivered_at": now, "reference": reference, "last_error": ""}
+    return settle(db, Delivery, lease.delivery_id, lease.fence, **arrived)
+
+
+def mark_under_way(db: Session, lease: Lease, now: datetime, reference: str) -> bool:
+    """Note that a way station took it, and what it calls it; False when the lease was lost to another worker."""
+    handed = {"state": "under way", "handed_at": now, "due_at": now, "reference": reference, "last_error": ""}
+    return settle(db, Delivery, lease.delivery_id, lease.fence, **handed)
 
 
 def put_back(db: Session, lease: Lease, due_at: datetime, error: str) -> bool:
     """Try again later; `error` is a code, never text from outside."""
     return settle(db, Delivery, lease.delivery_id, lease.fence, due_at=due_at, last_error=error)
+
+
+def give_up(db: Session, lease: Lease, error: str) -> bool:
+    """Try no more, so that it holds up nothing behind it; `again` takes that back."""
+    return settle(db, Delivery, lease.delivery_id, lease.fence, state="given up", last_error=error)
+
+
+def note_try(db: Session, lease: Lease, now: datetime, error: str) -> None:
+    """Keep that this try failed, and why."""
+    db.add(DeliveryTry(delivery_id=lease.delivery_id, number=lease.fence, at=now, error=error))
+    db.flush()
 
 
 @dataclass(frozen=True)
@@ -95,5 +122,5 @@ def make_due(db: Session, practice_id: str, delivery_id: str, now: datetime) -> 
 
 
 def all_delivered(db: Session, bundle_id: str) -> bool:
-    """Whether no delivery of the bundle is still to be made."""
+    """Whether every inbox has the bundle: none waits for it, has it under way, or was given up."""
     return db.scalars(select(Delivery.id).where(Delivery.bundle_id == bundle_id, Delivery.state != "delivered")).first() is None

@@ -233,6 +233,7 @@ class Delivery(Base, Outgoing):
     number: Mapped[int] = mapped_column(default=0, server_default="0")
     reference: Mapped[str] = mapped_column(String(100), default="", server_default=EMPTY)  # what the inbox calls it
     told_at: Mapped[datetime | None]  # when staff were told that it does not arrive
+    handed_at: Mapped[datetime | None]  # when a way station took it
     delivered_at: Mapped[datetime | None]
 
 
@@ -241,7 +242,7 @@ class DeliveryTry(Base):
 
     __tablename__ = "delivery_tries"
     delivery_id: Mapped[str] = mapped_column(ForeignKey("deliveries.id"), primary_key=True)
-    number: Mapped[int] = mapped_column(primary_key=True)  # which try it was, counted from 1
+    number: Mapped[int] = mapped_column(primary_key=True)  # the fence of its lease: which try it was, counted from 1 for ever
     at: Mapped[datetime]
     error: Mapped[str] = mapped_column(String(100))
 

@@ -1,16 +1,21 @@
 """Deliveries: tried again until they succeed, made once; and what a damaged part does."""
 
-from datetime import timedelta
+import json
+from datetime import datetime, timedelta
 
 import pytest
 
-from capture.actions.deliver import LONGEST_WAIT, deliver_next, wait_before
-from capture.inbox.base import Place, Placed
+from capture.actions import deliver
+from capture.actions.deliver import FEW_TRIES, LONGEST_WAIT, MOST_TRIES, deliver_next, wait_before
+from capture.errors import BundleError, Unavailable, Undeliverable
+from capture.inbox.base import Inbox, Place, Placed
 from capture.services import Services
-from capture.store.models import AuditEvent, Delivery, Request
+from capture.store import deliveries
+from capture.store.models import AuditEvent, Delivery, DeliveryTry, Request
 from capture.store.outbox import LEASE
-from tests.builders import ARequest, make_submitted, photos_of
+from tests.builders import ARequest, bundle_of, make_submitted, photos_of
 from tests.conftest import Clock
+from tests.system.server import wait_until
 from tests.web.html import Visitor
 
 
@@ -22,6 +27,24 @@ def delivery_of(services: Services) -> Delivery:
 def state_of(services: Services, asked: ARequest) -> str:
     with services.database.read() as db:
         return db.get_one(Request, asked.id).state
+
+
+class Failing:
+    """An inbox that takes nothing."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def put(self, bundle: object) -> Placed:
+        raise self.error
+
+
+def add_inbox(services: Services, asked: ARequest, name: str, inbox: Inbox) -> None:
+    """Another inbox, which the bundle of that request is to reach too."""
+    bundle = bundle_of(services, asked)
+    services.inboxes[name] = Place(name, inbox)  # type: ignore[index]
+    with services.database.write() as db:
+        deliveries.queue(db, bundle, [name], 1, services.clock())
 
 
 def test_nothing_to_do(services: Services) -> None:
@@ -80,6 +103,7 @@ def test_waits_grow() -> None:
     assert all(timedelta(seconds=4.5) <= wait <= LONGEST_WAIT * 1.1 for wait in waits)
     assert all(wait >= LONGEST_WAIT * 0.9 for wait in waits[10:])
     assert len(set(waits)) > 30
+    assert timedelta(days=6.5) < sum(map(wait_before, range(2, MOST_TRIES + 1)), timedelta(0)) < timedelta(days=7.5)
 
 
 def test_worker_that_was_too_slow(services: Services, asked: ARequest, clock: Clock) -> None:
@@ -101,14 +125,120 @@ def test_worker_that_was_too_slow(services: Services, asked: ARequest, clock: Cl
 
 
 def test_two_inboxes(services: Services, asked: ARequest) -> None:
-    """A request has been delivered when every inbox has the bundle, not before."""
+    """A request has been delivered as soon as its first inbox has the bundle, whatever another one does (ADR 10)."""
     make_submitted(services, asked, delivered=False)
-    with services.database.write() as db:
-        first = db.query(Delivery).one()
-        second = {"practice_id": first.practice_id, "inbox": "second", "state": "queued", "due_at": first.due_at}
-        db.add(Delivery(bundle_id=first.bundle_id, **second))
-    services.inboxes["second"] = services.inboxes["web"]  # type: ignore[index]
-    assert deliver_next(services)
+    add_inbox(services, asked, "elm", Failing(Unavailable()))
+    assert deliver_next(services, only=["elm"])
     assert state_of(services, asked) == "submitted"
     assert deliver_next(services)
     assert state_of(services, asked) == "delivered"
+    assert not deliver_next(services, but=["elm"])
+    with services.database.read() as db:
+        bundle = bundle_of(services, asked)
+        assert not deliveries.all_delivered(db, bundle.id)
+        assert db.query(AuditEvent).filter_by(action="request delivered", subject=asked.id).count() == 1
+
+
+def test_a_way_station(services: Services, asked: ARequest, clock: Clock) -> None:
+    """What a way station took is under way since then, under the name it gave; the request has not been delivered by that."""
+    make_submitted(services, asked, delivered=False)
+    with services.database.write() as db:
+        db.query(Delivery).delete()
+
+    class Station:
+        def put(self, bundle: object) -> Placed:
+            return Placed("20261122-77", final=False)
+
+    add_inbox(services, asked, "elm", Station())
+    assert deliver_next(services)
+    on_its_way = delivery_of(services)
+    assert (on_its_way.state, on_its_way.reference, on_its_way.handed_at) == ("under way", "20261122-77", clock())
+    assert state_of(services, asked) == "submitted"
+    assert not deliver_next(services)
+
+
+def test_an_inbox_that_is_no_more(services: Services, asked: ARequest, caplog: pytest.LogCaptureFixture) -> None:
+    """A delivery whose inbox was taken out of the settings waits under a code of its own; others are made."""
+    make_submitted(services, asked, delivered=False)
+    add_inbox(services, asked, "elm", Failing(Unavailable()))
+    del services.inboxes["elm"]  # type: ignore[attr-defined]
+    assert deliver_next(services)
+    assert deliver_next(services)
+    with services.database.read() as db:
+        errors = {row.inbox: (row.state, row.last_error) for row in db.query(Delivery)}
+    assert errors == {"web": ("delivered", ""), "elm": ("queued", "no-inbox")}
+    assert "delivery to elm failed, try 1: no-inbox" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "most"),
+    [
+        (Unavailable(), "unavailable", 8),
+        (KeyError("Mrs Ada Byron"), "error", 8),
+        (BundleError(code="part-altered"), "part-altered", FEW_TRIES),
+        (Undeliverable(code="bundle-too-large"), "bundle-too-large", FEW_TRIES),
+    ],
+)
+def test_tries_come_to_an_end(
+    services: Services,
+    asked: ARequest,
+    clock: Clock,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+    code: str,
+    most: int,
+) -> None:
+    """What is the bundle's own fault is given up after a few tries, all else after many; each one is kept, with its code."""
+    monkeypatch.setattr(deliver, "MOST_TRIES", 8)
+    bundle = make_submitted(services, asked)
+    add_inbox(services, asked, "elm", Failing(error))
+    while deliver_next(services):
+        with services.database.read() as db:
+            clock.time = max(clock(), db.query(Delivery).filter_by(inbox="elm").one().due_at)
+    with services.database.read() as db:
+        row = db.query(Delivery).filter_by(inbox="elm").one()
+        assert (row.state, row.attempts, row.last_error) == ("given up", most, code)
+        tries = db.query(DeliveryTry).order_by(DeliveryTry.number).all()
+        assert [(one.delivery_id, one.number, one.error) for one in tries] == [(row.id, n, code) for n in range(1, most + 1)]
+        assert not deliveries.all_delivered(db, bundle.id)
+        events = db.query(AuditEvent).filter_by(action="delivery given up", subject=asked.id).all()
+        assert [json.loads(event.facts) for event in events] == [{"inbox": "elm", "error": code}]
+    assert "Byron" not in caplog.text
+    assert "a delivery to elm was given up" in caplog.text
+
+
+def test_a_clock_that_jumps_gives_nothing_up(services: Services, asked: ARequest, clock: Clock) -> None:
+    """The table of faults: 40 days forward and back are two tries more, not the end of a week of them."""
+    make_submitted(services, asked)
+    add_inbox(services, asked, "elm", Failing(Unavailable()))
+    for days in (0, 40, -40):
+        clock.forward(days=days)
+        assert deliver_next(services)
+    with services.database.read() as db:
+        row = db.query(Delivery).filter_by(inbox="elm").one()
+        assert (row.state, row.attempts) == ("queued", 3)
+
+
+def test_a_long_put_keeps_its_lease(services: Services, asked: ARequest, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a put goes on for longer than its lease would last, no other worker begins the same one."""
+    make_submitted(services, asked)
+    monkeypatch.setattr(deliver, "RENEW_EVERY", timedelta(seconds=0.01))
+
+    class Long:
+        def put(self, bundle: object) -> Placed:
+            for _ in range(3):
+                clock.forward(seconds=LEASE.total_seconds() - 1)
+                wait_until(lambda: due_at() == clock() + LEASE)
+                assert not deliver_next(services)
+            return Placed()
+
+    def due_at() -> datetime:
+        with services.database.read() as db:
+            return db.query(Delivery).filter_by(inbox="elm").one().due_at
+
+    add_inbox(services, asked, "elm", Long())
+    assert deliver_next(services)
+    with services.database.read() as db:
+        row = db.query(Delivery).filter_by(inbox="elm").one()
+        assert (row.state, row.attempts) == ("delivered", 1)

@@ -23,7 +23,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("deliveries") as table:
         table.alter_column("practice_id", existing_type=sa.String(length=32), nullable=False)
-        table.create_foreign_key("fk_deliveries_practice_id_practices", "practices", ["practice_id"], ["id"])
+        table.create_foreign_key("fk_deliveries_practice_id", "practices", ["practice_id"], ["id"])
     columns = ["practice_id", "inbox", "number"]
     op.create_index("ix_deliveries_queued", "deliveries", columns, sqlite_where=QUEUED, postgresql_where=QUEUED)
     op.create_table(
@@ -32,6 +32,6 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("error", sa.String(length=100), nullable=False),
-        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"], name="fk_delivery_tries_delivery_id_deliveries"),
+        sa.ForeignKeyConstraint(["delivery_id"], ["deliveries.id"], name="fk_delivery_tries_delivery_id"),
         sa.PrimaryKeyConstraint("delivery_id", "number", name="pk_delivery_tries"),
     )
