@@ -17,6 +17,7 @@
     ├── TooMany                      429   a quota is used up
     ├── Undeliverable                422   a message can never reach that number or address
     ├── SettingsError                500   what an operator must put right
+    ├── SourceAway                   503   what bundles are collected from is not there just now
     └── Unavailable                  503   cannot be done safely just now
 
 Each class carries its HTTP status, a stable code and the sentence a person sees; an operator's error may carry a `hint`, printed on
@@ -173,6 +174,20 @@ class SettingsError(CaptureError):
     def __init__(self, problems: list[str], *, hint: str | None = None) -> None:
         super().__init__("\n".join(problems), hint=hint)
         self.problems = problems
+
+
+class SourceAway(CaptureError):
+    """What a practice collects its bundles from is not there just now; `retry_after` seconds where it says when to come again."""
+
+    status = 503
+    code = "source-away"
+    sentence = "What bundles are collected from does not answer."
+
+    def __init__(
+        self, sentence: str | None = None, *, code: str | None = None, hint: str | None = None, retry_after: int = 0
+    ) -> None:
+        super().__init__(sentence, code=code, hint=hint)
+        self.retry_after = retry_after
 
 
 class Unavailable(CaptureError):

@@ -6,7 +6,7 @@ settings, keys or database are not ready.
 
 import click
 
-from capture.cli import audit, files, keeping, opening, practices, proving, service, systems
+from capture.cli import audit, collecting, files, keeping, opening, practices, proving, service, systems
 
 _EPILOG = "Exit codes: 0 done, 1 not done, 2 used wrongly, 3 photo, bundle or key refused, 4 settings, keys or database not ready."
 
@@ -32,6 +32,7 @@ for command in (
     service.check,
     keeping.scrub,
     opening.open_bundle,
+    collecting.collect,
     proving.answer_test,
     files.clean,
     files.keygen,

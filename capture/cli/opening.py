@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from capture.cli.output import FILE, PATH, json_option, print_result, reports_errors
-from capture.cli.sheets import write_fhir_of, write_pdf_of
+from capture.cli.sheets import fhir_of, pdf_of, write_sheet
 from capture.errors import BundleError, CaptureError
 from capture.settings import ROOT, passphrase_from_environment
 
@@ -46,15 +46,16 @@ def open_bundle(
 
     if as_pdf and preset:
         raise click.UsageError("A PDF holds the photos as they are: give --pdf or --preset, not both.")
-    rule = _preset(preset) if preset else None
+    rule = preset_named(preset) if preset else None
     found = read_identity(identity, passphrase_file)
-    pinned = _pinned(signer, found)
-    with opened_bundle(bundle, found.identities, pinned) as opened, _fitting(rule) as fit:
-        photos = _chosen(opened.photos, numbers, rule)
+    pinned = pinned_signer(signer, found)
+    with opened_bundle(bundle, found.identities, pinned) as opened, fitting(rule) as fit:
+        photos = chosen_photos(opened.photos, numbers, rule)
         written = [] if as_pdf else write_opened(opened, out, photos, fit)
-        pdf = write_pdf_of(opened, photos, out) if as_pdf else None
-        fhir = write_fhir_of(opened, photos, out) if as_fhir else None
-    values, files = _values(opened.request, pinned, written), [(photo.path, photo.new) for photo in written]
+        pdf = write_sheet(out, pdf_of(opened, photos)) if as_pdf else None
+        fhir = write_sheet(out, fhir_of(opened, photos)) if as_fhir else None
+    values, files = values_of(opened.request, pinned), [(photo.path, photo.new) for photo in written]
+    values["photos"] = [{"path": str(photo.path), "part": photo.part, "view": photo.view, "new": photo.new} for photo in written]
     for name, file in (("pdf", pdf), ("fhir", fhir)):
         if file:
             values[name] = {"path": str(file[0]), "new": file[1]}
@@ -62,7 +63,7 @@ def open_bundle(
     print_result(as_json, values, _told(opened.request, pinned, len(photos), files))
 
 
-def _pinned(signer: str | None, found: Any) -> Any:
+def pinned_signer(signer: str | None, found: Any) -> Any:
     """The server that must have signed: told by hand, or pinned in the identity file."""
     from capture.sealing.keys import VerifyingKey
 
@@ -76,7 +77,8 @@ def _pinned(signer: str | None, found: Any) -> Any:
     return pinned
 
 
-def _preset(name: str) -> Any:
+def preset_named(name: str) -> Any:
+    """The preset of that name; UsageError with those that there are."""
     from capture.domain.presets import load_presets
 
     presets = load_presets(ROOT / "config" / "presets.toml")
@@ -85,7 +87,7 @@ def _preset(name: str) -> Any:
     return presets[name]
 
 
-def _chosen(photos: Any, numbers: tuple[int, ...], rule: Any) -> Any:
+def chosen_photos(photos: Any, numbers: tuple[int, ...], rule: Any) -> Any:
     """The photos with these numbers, or all; CaptureError where the preset does not take so many."""
     from capture.domain.presets import check_can_save
 
@@ -98,7 +100,7 @@ def _chosen(photos: Any, numbers: tuple[int, ...], rule: Any) -> Any:
 
 
 @contextmanager
-def _fitting(rule: Any) -> Iterator[Callable[[bytes], bytes]]:
+def fitting(rule: Any) -> Iterator[Callable[[bytes], bytes]]:
     """What makes a photo fit: it stays as it is if it does already, otherwise it is made anew in a process of its own."""
     from capture.photos import Cleaner, Preset
 
@@ -115,20 +117,20 @@ def _fitting(rule: Any) -> Iterator[Callable[[bytes], bytes]]:
         cleaner.close()
 
 
-def _values(request: Any, pinned: Any, written: list[Any]) -> dict[str, Any]:
-    """What was opened, for a program."""
+def values_of(request: Any, pinned: Any) -> dict[str, Any]:
+    """What was asked and said, for a program."""
     return {
         "receipt": request.receipt,
         "practice": request.practice.ods,
         "label": request.label,
         "reference": request.reference,
+        "nhs_number": request.nhs_number,
         "site": f"{request.side} {request.site}".strip(),
         "note": request.note,
         "consent": {"version": request.consent.version, "at": request.consent.at.isoformat()},
         "answers": dict(request.answers),
         "submitted_at": request.submitted_at.isoformat(),
         "signer": str(pinned),
-        "photos": [{"path": str(photo.path), "part": photo.part, "view": photo.view, "new": photo.new} for photo in written],
     }
 
 
@@ -161,4 +163,9 @@ def read_passphrase(file: Path | None) -> str:
         if not first_line or "\N{REPLACEMENT CHARACTER}" in first_line:
             raise CaptureError(f"{file} holds no passphrase.", hint="write it on the first line, as UTF-8 text")
         return first_line
-    return passphrase_from_environment() or getpass.getpass("Passphrase: ")
+    try:
+        return passphrase_from_environment() or getpass.getpass("Passphrase: ")
+    except EOFError:
+        raise CaptureError(
+            "The identity is under a passphrase, and nobody is here to ask.", hint="give --passphrase-file"
+        ) from None

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -30,16 +30,23 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
                 where = f"{error.filename}: " if error.filename else ""
                 raise CaptureError(f"{where}{error.strerror or error}") from None
         except CaptureError as error:
-            if kwargs.get("as_json"):
-                click.echo(json.dumps({"error": {"code": error.code, "sentence": error.sentence, "hint": error.hint}}))
-            for line in error.sentence.splitlines():
-                click.echo(f"error: {line}", err=True)
-            if error.hint:
-                click.echo(f"hint: {error.hint}", err=True)
+            error_lines(error, bool(kwargs.get("as_json")))
             refused = isinstance(error, PhotoRefused | BundleError)
             sys.exit(REFUSED if refused else NOT_READY if isinstance(error, SettingsError | Unavailable) else 1)
 
     return run
+
+
+def error_lines(error: CaptureError, as_json: bool, values: Mapping[str, Any] | None = None) -> None:
+    """An error on standard error, and for a program as JSON on standard output too, with what it is about."""
+    if as_json:
+        told = {"code": error.code, "sentence": error.sentence, "hint": error.hint}
+        click.echo(json.dumps({**(values or {}), "error": told}))
+    about = f"{values['receipt']}: " if values else ""
+    for line in error.sentence.splitlines():
+        click.echo(f"error: {about}{line}", err=True)
+    if error.hint:
+        click.echo(f"hint: {error.hint}", err=True)
 
 
 def print_result(as_json: bool, values: dict[str, Any], text: str) -> None:

@@ -9,8 +9,8 @@ from capture.domain.identifiers import show_nhs_number
 from capture.errors import BundleError
 
 
-def write_pdf_of(opened: Any, photos: Any, folder: Path) -> tuple[Path, bool]:
-    """Write these photos with their facts as one PDF: its path, and whether it was not there already. Raises BundleError."""
+def pdf_of(opened: Any, photos: Any) -> tuple[str, Iterator[bytes]]:
+    """These photos with their facts as one PDF: its name, and its bytes. Raises BundleError."""
     from capture.photos.pdf import Sheet, write_pdf
 
     request = opened.request
@@ -23,36 +23,37 @@ def write_pdf_of(opened: Any, photos: Any, folder: Path) -> tuple[Path, bool]:
         pdf = write_pdf(sheets)
     except ValueError:
         raise BundleError("A photo in the bundle is not a JPEG picture.", code="bundle-altered") from None
-    return _write(_path(opened, photos, folder, "pdf"), pdf, "this PDF")
+    return _name(opened, photos, "pdf"), iter([pdf])
 
 
-def write_fhir_of(opened: Any, photos: Any, folder: Path) -> tuple[Path, bool]:
-    """Write these photos as one FHIR Bundle: its path, and whether it was not there already. Raises BundleError."""
+def fhir_of(opened: Any, photos: Any) -> tuple[str, Iterator[bytes]]:
+    """These photos as one FHIR Bundle: its name, and its bytes. Raises BundleError."""
     from capture.sealing.fhir import write_fhir
 
-    fhir = b"".join(write_fhir(opened.request, photos, opened.read))
-    return _write(_path(opened, photos, folder, "fhir.json"), fhir, "this FHIR file")
+    return _name(opened, photos, "fhir.json"), write_fhir(opened.request, photos, opened.read)
 
 
-def _path(opened: Any, photos: Any, folder: Path, ending: str) -> Path:
-    """What one file with these photos is called."""
-    request = opened.request
-    stem = request.file_name(request.photos[0]).rsplit("_", 2)[0]
-    return folder / f"{stem}_{len(photos)}-photo{'s' if len(photos) != 1 else ''}.{ending}"
-
-
-def _write(path: Path, data: bytes, what: str) -> tuple[Path, bool]:
-    """Write the file, unless the very same is there already. Another of that name is never overwritten."""
+def write_sheet(folder: Path, sheet: tuple[str, Iterator[bytes]]) -> tuple[Path, bool]:
+    """Write such a file: its path, and whether it was not there already. Another of that name is never overwritten."""
     from capture.sealing.files import write_new
 
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path, data = folder / sheet[0], b"".join(sheet[1])
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     try:
         write_new(path, data)
     except FileExistsError:
         if path.is_symlink() or not path.is_file() or path.read_bytes() != data:
-            raise BundleError(f"{path.name} is there already and is not {what}.", code="file-exists") from None
+            kind = "FHIR file" if path.suffix == ".json" else "PDF"
+            raise BundleError(f"{path.name} is there already and is not this {kind}.", code="file-exists") from None
         return path, False
     return path, True
+
+
+def _name(opened: Any, photos: Any, ending: str) -> str:
+    """What one file with these photos is called."""
+    request = opened.request
+    stem = request.file_name(request.photos[0]).rsplit("_", 2)[0]
+    return f"{stem}_{len(photos)}-photo{'s' if len(photos) != 1 else ''}.{ending}"
 
 
 def _about_request(request: Any) -> Iterator[str]:

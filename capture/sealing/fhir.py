@@ -38,17 +38,21 @@ def write_fhir(request: SealedRequest, photos: Sequence[SealedPhoto], read: Call
     head = {"resourceType": "Bundle", "id": own, "identifier": _uri(own), "type": "transaction"}
     yield _json(head)[:-1] + b',"entry":['
     for index, photo in enumerate(photos):
-        jpeg = read(photo)
-        identifier = f"{URI}|urn:uuid:{_uuid(request.bundle, photo.part, 'DocumentReference')}"
-        document = _entry(_document(request, photo, jpeg), {"ifNoneExist": f"identifier={identifier}"})
-        binary = {
-            "resourceType": "Binary",
-            "id": _uuid(request.bundle, photo.part, "Binary"),
-            "contentType": "image/jpeg",
-            "data": base64.b64encode(jpeg).decode(),
-        }
-        yield (b"," if index else b"") + _json(document) + b"," + _json(_entry(binary, {}))
+        yield (b"," if index else b"") + _entries(request, photo, read(photo))
     yield b"]}\n"
+
+
+def _entries(request: SealedRequest, photo: SealedPhoto, jpeg: bytes) -> bytes:
+    """The two entries of one photo; nothing of it is held once they are written."""
+    identifier = f"{URI}|urn:uuid:{_uuid(request.bundle, photo.part, 'DocumentReference')}"
+    document = _entry(_document(request, photo, jpeg), {"ifNoneExist": f"identifier={identifier}"})
+    binary = {
+        "resourceType": "Binary",
+        "id": _uuid(request.bundle, photo.part, "Binary"),
+        "contentType": "image/jpeg",
+        "data": base64.b64encode(jpeg).decode(),
+    }
+    return _json(document) + b"," + _json(_entry(binary, {}))
 
 
 def _document(request: SealedRequest, photo: SealedPhoto, jpeg: bytes) -> dict[str, Any]:

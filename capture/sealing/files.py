@@ -1,6 +1,7 @@
 """Files that must be whole or absent, and are never overwritten."""
 
 import contextlib
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -18,7 +19,7 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o600) -> None:
         _name(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
 def _name(temporary: Path, path: Path) -> None:
@@ -33,10 +34,14 @@ def _name(temporary: Path, path: Path) -> None:
         temporary.rename(path)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     with contextlib.suppress(PermissionError):  # Windows does not open folders, and has no need to
         descriptor = os.open(folder, os.O_RDONLY)
         try:
             os.fsync(descriptor)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # some network shares know no such thing
+                raise
         finally:
             os.close(descriptor)

@@ -1,6 +1,7 @@
 """The command line on a folder of its own: CliRunner where no process is needed, since it is quicker."""
 
 import json
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,10 @@ from click.testing import CliRunner, Result
 
 from capture.app import make_services
 from capture.cli import main
+from capture.photos import Cleaner
 from capture.services import Services
 from capture.settings import load_settings
+from tests.cli.collecting import Desk, Site, serving
 
 
 @dataclass(frozen=True)
@@ -52,3 +55,15 @@ def open_services(capture: Command) -> Iterator[Callable[[], Services]]:
     yield make
     for services in opened:
         services.close()
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory, cleaner: Cleaner, empty: Path) -> Iterator[Site]:
+    """A service that runs, which practices collect from."""
+    with serving(shutil.copytree(empty, tmp_path_factory.mktemp("site") / "var"), cleaner) as made:
+        yield made
+
+
+@pytest.fixture
+def desk(site: Site, tmp_path: Path) -> Desk:
+    return site.desk(tmp_path)

@@ -1,0 +1,227 @@
+"""`capture collect`: the practice's side, for a folder that its own system watches. No service, settings or database is needed."""
+
+import json
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from capture.cli.opening import chosen_photos, fitting, pinned_signer, preset_named, read_identity, values_of
+from capture.cli.output import FILE, REFUSED, error_lines, reports_errors
+from capture.cli.sheets import fhir_of, pdf_of
+from capture.errors import CaptureError, SourceAway
+
+FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+LONGEST = 900
+"""Seconds between two tries at most, while nothing answers."""
+
+
+@click.command()
+@click.option("--server", required=True, metavar="URL", help="Where the staff pages are, such as https://photos.example.nhs.uk.")
+@click.option("--practice", required=True, metavar="ODS", help="The practice's ODS code: bundles of another are refused.")
+@click.option("--token-file", required=True, type=FILE, help="A file whose first line is the token.")
+@click.option("--identity", required=True, type=FILE, help="The identity file, plain or under a passphrase.")
+@click.option("--out", required=True, type=FOLDER, help="The folder that the other system watches; it must be there.")
+@click.option("--watch", is_flag=True, help="Go on until Ctrl-C or SIGTERM; the bundle at hand is finished.")
+@click.option(
+    "--every", type=click.IntRange(1, 86_400), default=60, show_default=True, help="With --watch: seconds between two looks."
+)
+@click.option("--preset", metavar="NAME", help="Make the photos fit what a system takes: a name from config/presets.toml.")
+@click.option("--pdf", "as_pdf", is_flag=True, help="Write one PDF with the photos as they are and their facts, not JPEG files.")
+@click.option("--fhir", "as_fhir", is_flag=True, help="Write the photos as one FHIR R4 Bundle too, for a record system.")
+@click.option("--facts", "as_facts", is_flag=True, help="Write what was asked and what the patient said as JSON too.")
+@click.option("--mode", type=click.Choice(["600", "640", "660"]), default="600", show_default=True, help="Who may read the files.")
+@click.option("--signer", metavar="ED25519:…", help="The server's signing key, if the identity file does not pin it.")
+@click.option("--ca-file", type=FILE, help="Certificates of the authorities to trust, instead of the system's.")
+@click.option(
+    "--passphrase-file", type=FILE, help="A file whose first line is the passphrase; else CAPTURE_PASSPHRASE, or it is asked for."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each bundle, and for each error.")
+@reports_errors
+def collect(
+    server: str,
+    practice: str,
+    token_file: Path,
+    identity: Path,
+    out: Path,
+    watch: bool,
+    every: int,
+    preset: str | None,
+    mode: str,
+    signer: str | None,
+    ca_file: Path | None,
+    passphrase_file: Path | None,
+    as_json: bool,
+    **kinds: bool,
+) -> None:
+    """Collect what patients sent: fetch each bundle that waits, check and open it, lay its files into a folder, acknowledge it."""
+    from capture.collecting.api import ApiSource
+    from capture.collecting.collect import Collector
+    from capture.collecting.folder import Folder
+
+    if kinds["as_pdf"] and preset:
+        raise click.UsageError("A PDF holds the photos as they are: give --pdf or --preset, not both.")
+    rule = preset_named(preset) if preset else None
+    if rule and sys.platform == "win32":
+        raise click.UsageError("Photos are made to fit on Linux and macOS only.")
+    source = ApiSource(server, _read_token(token_file), ca_file)
+    found = read_identity(identity, passphrase_file)
+    pinned = pinned_signer(signer, found)
+    told = _Telling(as_json, sys.stderr.isatty() and not as_json)
+    with ExitStack() as stack:
+        folder = Folder(out, int(mode, 8))
+        stack.callback(folder.close)
+        stack.callback(told.end_bar)
+        fit = stack.enter_context(fitting(rule))
+        stop = stack.enter_context(_stopped_by_signals())
+        pack = _packing(rule, pinned, fit, **kinds)
+        room = 1.0 + 1.4 * kinds["as_fhir"]  # base64 makes four bytes of three
+        collector = Collector(source, folder, practice, found.identities, pinned, pack, room, told.progress)
+        if watch:
+            _watch(collector, told, stop, every)
+            return
+        _look(collector, told, stop)
+    if not (told.count or as_json):
+        click.echo("Nothing waits.")
+    if told.refused:
+        sys.exit(REFUSED)
+
+
+def _look(collector: Any, told: "_Telling", stop: threading.Event) -> None:
+    """Collect what waits now, or as much of it as there is time for."""
+    for outcome in collector.collect():
+        told.tell(outcome)
+        if stop.is_set():
+            return
+
+
+def _watch(collector: Any, told: "_Telling", stop: threading.Event, every: int) -> None:
+    """Look again and again. What may pass by itself is told and waited for, longer each time."""
+    wait = every
+    while not stop.is_set():
+        try:
+            _look(collector, told, stop)
+            wait = every
+        except (CaptureError, OSError) as problem:
+            error = problem if isinstance(problem, CaptureError) else CaptureError(f"{collector.folder.out}: {problem.strerror}")
+            if not isinstance(problem, SourceAway | OSError) and error.code != "no-space":
+                raise  # somebody must put it right first
+            told.complain({}, error)
+            wait = max(min(2 * wait, LONGEST), every, getattr(error, "retry_after", 0))
+        left = wait
+        while left > 0 and not stop.wait(min(left, 1)):  # in small steps, for Windows does not break off a wait at Ctrl-C
+            left -= 1
+
+
+def _packing(
+    rule: Any, pinned: Any, fit: Callable[[bytes], bytes], as_pdf: bool, as_fhir: bool, as_facts: bool
+) -> Callable[[Any, Any], None]:
+    """What writes the files of a bundle: the receipt is in front of each name, so that no two bundles share one."""
+
+    def pack(opened: Any, stage: Any) -> None:
+        request, photos = opened.request, chosen_photos(opened.photos, (), rule)
+
+        def add(name: str, pieces: Any) -> None:
+            stage.add(f"{request.receipt}_{name}", pieces)
+
+        if as_pdf:
+            add(*pdf_of(opened, photos))
+        else:
+            for photo in photos:
+                add(request.file_name(photo), [fit(opened.read(photo))])
+        if as_fhir:
+            add(*fhir_of(opened, photos))
+        if as_facts:
+            facts = json.dumps(values_of(request, pinned), ensure_ascii=False, indent=1)
+            add(f"{request.file_name(photos[0]).rsplit('_', 2)[0]}_facts.json", [facts.encode(), b"\n"])
+
+    return pack
+
+
+def _read_token(file: Path) -> str:
+    from capture.domain.tokens import is_token
+
+    token, *_ = file.read_text("utf-8", "replace").split() or [""]
+    if not is_token(token):
+        raise CaptureError(
+            f"{file} holds no token.", hint="its first line is the token, capture_…; a manager makes one under Practice, Tokens"
+        )
+    return token
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[threading.Event]:
+    """An event that SIGTERM or Ctrl-C sets, the first time; the second time they end the process at once."""
+    stop = threading.Event()
+
+    def on_signal(number: int, _frame: object) -> None:
+        stop.set()
+        signal.signal(number, before[number])
+
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@dataclass
+class _Telling:
+    """Says what becomes of each bundle: to a person by receipt alone, since that may go to a log; to a program with its files."""
+
+    as_json: bool
+    with_bar: bool
+    count: int = 0
+    refused: int = 0
+    _bar: Any = None
+
+    def tell(self, outcome: Any) -> None:
+        """What became of one bundle."""
+        self.end_bar()
+        self.count += 1
+        values, receipt = {"bundle": outcome.bundle.id, "receipt": outcome.bundle.receipt}, outcome.bundle.receipt
+        if outcome.error:
+            self.refused += 1
+            self.complain(values, outcome.error)
+            return
+        files = len(outcome.files)
+        text = {
+            "collected": f"collected {receipt}: {files} file{'s' if files != 1 else ''}",
+            "acknowledged": f"acknowledged {receipt}, which was collected before",
+            "gone": f"{receipt} does not wait any longer",
+        }[outcome.state]
+        self.say({**values, "state": outcome.state, "files": list(outcome.files)}, text)
+
+    def complain(self, values: dict[str, Any], error: CaptureError) -> None:
+        """What went wrong, with that bundle or with all."""
+        self.end_bar()
+        error_lines(error, self.as_json, values)
+
+    def say(self, values: dict[str, Any], text: str) -> None:
+        """A line."""
+        click.echo(json.dumps(values) if self.as_json else text)
+
+    def progress(self, bundle: Any, here: int, size: int) -> None:
+        """How much of it is here."""
+        if not self.with_bar:
+            return
+        if self._bar is None:
+            self._bar = click.progressbar(length=size, label=bundle.receipt, file=sys.stderr)
+            self._bar.__enter__()
+        self._bar.update(here - self._bar.pos)
+
+    def end_bar(self) -> None:
+        """Leave the line of the progress bar."""
+        if self._bar is not None:
+            with suppress(OSError):
+                self._bar.__exit__(None, None, None)
+            self._bar = None
