@@ -11,6 +11,7 @@ from capture.domain.presets import load_presets
 from capture.domain.protocols import load_catalogue
 from capture.errors import CaptureError, SettingsError
 from capture.inbox import load_inboxes
+from capture.inbox.base import Checks
 from capture.notify import choose_messengers
 from capture.sealing.keys import SigningKey
 from capture.settings import ROOT, Settings, load_settings
@@ -46,7 +47,7 @@ def find_problems() -> list[Finding]:
         return [*wrong, *findings]
     settings = load_settings()
     findings.insert(0, Finding(True, "settings", f"pages are served at {settings.origin}, links lead to {settings.link_origin}"))
-    findings += _problems("inboxes", lambda: load_inboxes(ROOT / settings.inboxes if settings.inboxes else None))
+    findings += _find_inboxes(settings)
     findings += _problems("openid", lambda: load_providers(ROOT / settings.openid if settings.openid else None))
     findings += _find_messengers(settings)
     findings += _find_folder(settings)
@@ -71,6 +72,22 @@ def _find_turbojpeg() -> Finding:
     if find_library("turbojpeg"):
         return Finding(True, "photos", "JPEGs keep every detail: TurboJPEG is there")
     return Finding(True, "photos", "JPEGs are decoded and encoded again, for want of TurboJPEG", "apt install libturbojpeg0")
+
+
+def _find_inboxes(settings: Settings) -> list[Finding]:
+    """Each inbox that can be asked whether it would take bundles is asked."""
+    try:
+        places = load_inboxes(ROOT / settings.inboxes if settings.inboxes else None)
+    except SettingsError as error:
+        return [Finding(False, "inboxes", problem, error.hint or "") for problem in error.problems]
+    findings = []
+    for name, place in places.items():
+        if isinstance(place.inbox, Checks):
+            try:
+                findings.append(Finding(True, f"inbox {name}", place.inbox.check()))
+            except CaptureError as error:
+                findings.append(Finding(False, f"inbox {name}", f"it takes nothing just now ({error.code})", error.hint or ""))
+    return findings
 
 
 def _find_messengers(settings: Settings) -> list[Finding]:

@@ -97,8 +97,8 @@ class Mailbox:
         with _told(), self._client() as client:
             sent = client.track(f"/{quote(letter.local_id, safe='')}")
             if sent is None:
-                return str(client.send_message(letter.to, _body(letter), letter.chunk, compress=False, **_headers(letter)))
-            message_id = str(sent["messageId"])
+                return _name(client.send_message(letter.to, _body(letter), letter.chunk, compress=False, **_headers(letter)))
+            message_id = _name(sent["messageId"])
             if _status(sent) == "uploading":
                 client.go_on(message_id, int(sent.get("chunkCount") or 0), letter)
             return message_id
@@ -121,7 +121,9 @@ class Mailbox:
             with _told():
                 message = client.retrieve_message(message_id)
             try:
-                yield _head(message), _pieces(message)
+                with _told():
+                    head = _head(message)
+                yield head, _pieces(message)
             finally:
                 message.close()
 
@@ -232,10 +234,11 @@ def _status(sent: dict[str, Any]) -> str:
 
 
 def _head(message: Any) -> Head:
-    kind, about, code = (str(message.mex_header(word) or "") for word in ("messagetype", "linkedmsgid", "statuscode"))
+    is_report = str(message.mex_header("messagetype")).upper() == "REPORT"
+    about, code = (_name(message.mex_header(word)) if is_report else "" for word in ("linkedmsgid", "statuscode"))
     names = [message.sender, message.workflow_id, message.local_id, message.filename]
     sender, workflow, local_id, file_name = (str(name or "") for name in names)
-    return Head(message.id(), kind.upper() == "REPORT", sender, workflow, local_id, file_name, about, _short(code))
+    return Head(message.id(), is_report, sender, workflow, local_id, file_name, about, code)
 
 
 def _pieces(message: Any) -> Iterator[bytes]:
@@ -254,9 +257,11 @@ def _secret(path: Path) -> str:
     return secret
 
 
-def _short(code: str) -> str:
-    """A code of MESH's own, or nothing: words from outside reach no log."""
-    return code if re.fullmatch(r"[A-Za-z0-9-]{1,30}", code) else ""
+def _name(said: object) -> str:
+    """A name that MESH gives; ValueError where it is none. Other words from outside reach no log and no database."""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", str(said)):
+        raise ValueError
+    return str(said)
 
 
 @contextmanager
@@ -284,11 +289,11 @@ def _told() -> Iterator[None]:
 
 def _not_taken(error: MeshError) -> CaptureError:
     try:
-        code = _short(str(error.args[1]["detail"][0]["code"]))
+        code = _name(error.args[1]["detail"][0]["code"])
     except _STRANGE:
-        code = ""
+        code = "unknown"
     if code == "12":
         return Unavailable(code="mesh-no-mailbox", hint="MESH knows no mailbox of the recipient's name")
     if code in {"16", "17"}:
         return Unavailable(code="mesh-workflow", hint="the workflow id is not registered for one of the two mailboxes")
-    return Unavailable(code="mesh-not-taken", hint=f"MESH answers with error {code or 'unknown'}")
+    return Unavailable(code="mesh-not-taken", hint=f"MESH answers with error {code}")

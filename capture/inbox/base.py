@@ -1,10 +1,10 @@
 """What every inbox promises."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from capture.errors import BundleError, NotFound
 from capture.sealing.archive import Entry
@@ -19,21 +19,45 @@ class BundleFile:
     sha256: str
     read: Callable[[], Iterator[bytes]]
 
+    def checked(self) -> Iterator[bytes]:
+        """Its bytes as `read` gives them, compared as they pass: BundleError in place of the last piece where they differ."""
+        digest, size, held = hashlib.sha256(), 0, b""
+        try:
+            for piece in self.read():
+                digest.update(piece)
+                size += len(piece)
+                yield held
+                held = piece
+        except NotFound:
+            raise BundleError(f"{self.name} is missing from the store.", code="part-missing") from None
+        if (size, digest.hexdigest()) != (self.size, self.sha256):
+            raise BundleError(f"{self.name} is not as it was sealed.", code="part-altered")
+        yield held
+
 
 @dataclass(frozen=True)
 class BundleFiles:
-    """A bundle as it travels: the signed manifest, its signature, the sealed parts. Nothing in it can be opened here."""
+    """A bundle as it travels: the signed manifest, its signature, the sealed parts. Nothing in it can be opened here.
+
+    `came_back`: what the inbox called it when it came back last; it is put there anew.
+    """
 
     id: str
     practice: str
     receipt: str
     created: datetime
     files: tuple[BundleFile, ...]
+    came_back: str = ""
 
     @property
     def entries(self) -> list[Entry]:
         """What the bundle's ZIP holds (docs/FORMAT.md); the same bytes whenever it is made."""
         return [Entry(file.name, file.size, self.created, file.read) for file in self.files]
+
+    @property
+    def checked_entries(self) -> list[Entry]:
+        """The same, each file compared with its hash as it is read."""
+        return [Entry(file.name, file.size, self.created, file.checked) for file in self.files]
 
 
 @dataclass(frozen=True)
@@ -60,11 +84,26 @@ class Inbox(Protocol):
         """
 
 
-class Tracks(Protocol):
-    """An inbox that tells later whether the practice has taken a bundle from it."""
+@runtime_checkable
+class Checks(Protocol):
+    """An inbox that can be asked whether it would take bundles now."""
+
+    def check(self) -> str:
+        """Say what it is and that it answers; CaptureError, with a hint for the operator, when it would take none."""
+
+
+@runtime_checkable
+class Tracks(Checks, Protocol):
+    """A way station. It tells later whether the practice has taken a bundle from it, and it wants a `check` every day."""
 
     def is_taken(self, reference: str) -> bool:
-        """Whether the bundle with that reference was taken; CaptureError when it came back, or there is no answer now."""
+        """Whether the bundle with that reference was taken. Undeliverable: it came back; other CaptureError: no answer now."""
+
+    def returned(self) -> Sequence[tuple[str, str]]:
+        """Notices of bundles that came back, oldest first, not always all: what the notice is called, and the reference."""
+
+    def forget(self, notice: str) -> None:
+        """Let the notice go: what it says is noted."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +122,5 @@ class Place:
 def check_whole(bundle: BundleFiles) -> None:
     """Read every file and compare size and hash; BundleError names the one that is missing or not as it was sealed."""
     for file in bundle.files:
-        digest, size = hashlib.sha256(), 0
-        try:
-            for piece in file.read():
-                digest.update(piece)
-                size += len(piece)
-        except NotFound:
-            raise BundleError(f"{file.name} is missing from the store.", code="part-missing") from None
-        if (size, digest.hexdigest()) != (file.size, file.sha256):
-            raise BundleError(f"{file.name} is not as it was sealed.", code="part-altered")
+        for _ in file.checked():
+            pass

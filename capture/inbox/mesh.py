@@ -1,0 +1,106 @@
+"""An inbox in MESH, the NHS's network of mailboxes: one message a bundle, its ZIP, from our mailbox to the practice's."""
+
+import hashlib
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from capture.errors import Unavailable, Undeliverable
+from capture.inbox.base import BundleFiles, Placed
+from capture.inbox.options import Options
+from capture.mailbox import Account, Letter, Mailbox
+from capture.sealing.archive import archive_size, stream_archive
+
+logger = logging.getLogger("capture.worker")
+MOST_NOTICES = 100
+_MAILBOX, _ODS = r"[A-Z0-9]{1,20}", r"[A-Z0-9]{1,9}"
+
+
+class MeshInbox:
+    """An Inbox that Tracks. `recipients`: the mailbox of each practice by its ODS code; "" is the one of all others."""
+
+    def __init__(self, mailbox: Mailbox, workflow: str, recipients: Mapping[str, str], chunk: int) -> None:
+        self._mailbox, self._workflow, self._recipients, self._chunk = mailbox, workflow, recipients, chunk
+
+    def put(self, bundle: BundleFiles) -> Placed:
+        """See Inbox. MESH has taken all of it when this returns; the practice has not."""
+        to = self._recipients.get(bundle.practice) or self._recipients.get("")
+        if to is None:
+            raise Unavailable(code="mesh-no-mailbox", hint=f"recipients names no mailbox for {bundle.practice}")
+        entries = bundle.checked_entries
+        letter = Letter(
+            to=to,
+            workflow=self._workflow,
+            local_id=_local_id(bundle),
+            subject="Sealed photos",
+            file_name=f"capture-{bundle.receipt}.zip",
+            size=archive_size(entries),
+            read=partial(stream_archive, entries),
+            chunk=self._chunk,
+        )
+        return Placed(self._mailbox.send(letter), final=False)
+
+    def is_taken(self, reference: str) -> bool:
+        """See Tracks. A message that MESH knows no longer is one that came back: what was taken is known for months."""
+        status = self._mailbox.status(reference)
+        if status in {"acknowledged", "accepted", "uploading"}:
+            return status == "acknowledged"
+        raise Undeliverable(code="mesh-came-back", hint=f"MESH says {status!r}" if status.isalpha() else "MESH no longer knows it")
+
+    def returned(self) -> Sequence[tuple[str, str]]:
+        """See Tracks: the reports among what waits in our mailbox. Anything else that is there stays there."""
+        found = []
+        for message_id in self._mailbox.waiting(self._workflow, MOST_NOTICES):
+            with self._mailbox.fetch(message_id) as (head, _):
+                if head.is_report:
+                    logger.warning("MESH reports error %s of message %s", head.code or "unknown", head.about)
+                    found.append((message_id, head.about))
+        return found
+
+    def forget(self, notice: str) -> None:
+        """See Tracks."""
+        self._mailbox.acknowledge(notice)
+
+    def check(self) -> str:
+        """See Checks."""
+        return self._mailbox.check()
+
+
+def make_mesh(options: Options) -> MeshInbox:
+    """The inbox that these options describe (docs/inboxes.md)."""
+    url = options.text("url", form=r"https?://[^/@\s]+/?", like="an address without a path")
+    secure = urlsplit(url).scheme == "https"
+    password, shared_key = options.file("password_file", needed=True), options.file("shared_key_file", needed=True)
+    account = Account(
+        url=url,
+        mailbox=options.text("mailbox", form=_MAILBOX, like="the name of a mailbox"),
+        password_file=password or Path(),
+        shared_key_file=shared_key or Path(),
+        certificate_file=options.file("certificate_file", needed=secure),
+        key_file=options.file("key_file"),
+        ca_file=options.file("ca_file"),
+        seconds=options.number("timeout", 30, low=1, high=600),
+    )
+    workflow = options.text("workflow", form="[A-Za-z0-9_-]{1,50}", like="a workflow id")
+    chunk = options.number("chunk_mb", 10, low=1, high=100) << 20
+    return MeshInbox(Mailbox(account), workflow, _recipients(options), chunk)
+
+
+def _recipients(options: Options) -> dict[str, str]:
+    """One mailbox for all, or one for each practice."""
+    each = options.table("recipients", key=_ODS, form=_MAILBOX, like="names of mailboxes by ODS code")
+    one = options.text("recipient", "", form=_MAILBOX, like="the name of a mailbox")
+    if bool(each) == bool(one):
+        options.problem("either recipient or recipients must be set")
+    practices = options.names("practices", form=_ODS, like="ODS codes")
+    if each and set(practices) != set(each):
+        options.problem("practices and recipients must have the same ODS codes")
+    return each or {"": one}
+
+
+def _local_id(bundle: BundleFiles) -> str:
+    """What MESH knows the message by besides its own id: that of the bundle; after it came back also which message it replaces."""
+    after = hashlib.sha256(bundle.came_back.encode()).hexdigest()[:8] if bundle.came_back else ""
+    return f"{bundle.id}-{after}" if after else bundle.id
