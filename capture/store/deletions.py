@@ -2,9 +2,8 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
-from itertools import chain
 
-from sqlalchemy import ColumnElement, String, and_, delete, select, update
+from sqlalchemy import ColumnElement, String, and_, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from capture.domain.requests import State
@@ -83,11 +82,14 @@ def forget_blobs(db: Session, blobs: Iterable[str]) -> None:
 
 
 def _rules(db: Session, now: datetime) -> Iterable[ColumnElement[bool]]:
-    """Which requests domain.retention.purge_due calls due: one condition for each state and time that any practice has chosen."""
+    """Which requests domain.retention.purge_due calls due: one condition for all that came to nothing, and one for each practice
+    that has anything due by its own rules. Its oldest request in a state tells, which an index finds in one step: a condition on
+    the times alone would look at whatever other practices keep for longer.
+    """
     yield and_(Request.state.in_(sorted(UNFINISHED)), Request.changed_at <= now - KEEP_UNFINISHED)
-    kept = ((State.ATTACHED, Practice.keep_attached_days), (State.COLLECTED, Practice.keep_collected_days))
-    chosen = [[(state, column, days) for days in db.scalars(select(column).distinct())] for state, column in kept]
-    for state, column, days in chain(*chosen):
-        theirs = select(Practice.id).where(column == days)
-        over = Request.changed_at <= now - timedelta(days=days)
-        yield and_(Request.state == state, over, Request.practice_id.in_(theirs))
+    for state, days in ((State.ATTACHED, Practice.keep_attached_days), (State.COLLECTED, Practice.keep_collected_days)):
+        theirs = and_(Request.practice_id == Practice.id, Request.state == state, Request.due_noted_at.is_(None))
+        oldest = select(func.min(Request.changed_at)).where(theirs).correlate(Practice).scalar_subquery()
+        for practice_id, kept, since in db.execute(select(Practice.id, days, oldest)).all():
+            if since and since <= (end := now - timedelta(days=kept)):
+                yield and_(Request.practice_id == practice_id, Request.state == state, Request.changed_at <= end)

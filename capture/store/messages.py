@@ -21,9 +21,12 @@ class MessageRow(Base, Outgoing):
     """One message. `state`: queued, sent (handed over), delivered, failed or dropped; `kind`: link, reminder, notice…"""
 
     __tablename__ = "messages"
-    __table_args__ = (Index("ix_messages_state_due_at", "state", "due_at"),)
+    __table_args__ = (
+        Index("ix_messages_state_due_at", "state", "due_at"),
+        Index("ix_messages_practice_id_kind_wanted_at", "practice_id", "kind", "wanted_at"),
+    )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
-    practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"), index=True)
+    practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"))
     request_id: Mapped[str | None] = mapped_column(ForeignKey("requests.id"), index=True)
     kind: Mapped[str] = mapped_column(String(30))
     channel: Mapped[str] = mapped_column(String(5))  # sms | email

@@ -139,6 +139,9 @@ class SessionRow(Base):
     pending_sealed: Mapped[bytes | None]  # what must come back, once: a passkey's challenge
 
 
+_WAITS = text("wait_until IS NOT NULL")
+
+
 class Request(Base):
     """What is asked of one patient, and the state it is in."""
 
@@ -147,9 +150,11 @@ class Request(Base):
         UniqueConstraint("practice_id", "receipt"),
         UniqueConstraint("practice_id", "issue_key"),
         Index("ix_requests_practice_id_issued_at", "practice_id", "issued_at"),
-        Index("ix_requests_practice_id_state_issued_at", "practice_id", "state", "issued_at"),
+        Index("ix_requests_practice_id_changed_at", "practice_id", "changed_at"),
+        Index("ix_requests_practice_id_state_changed_at", "practice_id", "state", "changed_at"),
         Index("ix_requests_state_expires_at", "state", "expires_at"),
         Index("ix_requests_state_changed_at", "state", "changed_at"),
+        Index("ix_requests_wait_until", "wait_until", sqlite_where=_WAITS, postgresql_where=_WAITS),
     )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"))
@@ -251,6 +256,10 @@ class AuditEvent(Base):
     """One link of a practice's audit chain (an empty practice id is the service's own chain)."""
 
     __tablename__ = "audit"
+    __table_args__ = (
+        Index("ix_audit_practice_id_subject", "practice_id", "subject"),
+        Index("ix_audit_practice_id_action_at", "practice_id", "action", "at"),
+    )
     practice_id: Mapped[str] = mapped_column(String(32), primary_key=True)
     number: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime]

@@ -71,5 +71,5 @@ def bundle_of_request(db: Session, request_id: str) -> Bundle | None:
 def list_unread(db: Session, practice_id: str) -> list[Bundle]:
     """A practice's bundles that nobody has opened, first the one that has waited longest."""
     query = select(Bundle).join(Request, Request.id == Bundle.request_id)
-    query = query.where(Bundle.practice_id == practice_id, Request.state.in_(UNREAD))
+    query = query.where(Request.practice_id == practice_id, Request.state.in_(UNREAD))
     return list(db.scalars(query.order_by(Request.submitted_at, Bundle.id)))

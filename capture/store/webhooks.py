@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, delete, select, update
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, delete, select, text, update
 from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
 
 from capture.errors import CaptureError, Conflict, NotFound
@@ -38,6 +38,9 @@ class Webhook(Base):
     paused_at: Mapped[datetime | None]
 
 
+_QUEUED = text("state = 'queued'")
+
+
 class WebhookDelivery(Base, Outgoing):
     """One event on its way to one address: queued, delivered or given up. Its number is that of the audit event it tells of.
 
@@ -45,14 +48,18 @@ class WebhookDelivery(Base, Outgoing):
     """
 
     __tablename__ = "webhook_deliveries"
-    __table_args__ = (UniqueConstraint("webhook_id", "number"), Index("ix_webhook_deliveries_state_due_at", "state", "due_at"))
+    __table_args__ = (
+        UniqueConstraint("webhook_id", "number"),
+        Index("ix_webhook_deliveries_state_due_at", "state", "due_at"),
+        Index("ix_webhook_deliveries_queued", "webhook_id", "number", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
+    )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
     webhook_id: Mapped[str] = mapped_column(ForeignKey("webhooks.id"))
     number: Mapped[int]
     kind: Mapped[str] = mapped_column(String(40))
     body: Mapped[str] = mapped_column(String(1000))  # JSON, never patient data
     created_at: Mapped[datetime]
-    settled_at: Mapped[datetime | None]
+    settled_at: Mapped[datetime | None] = mapped_column(index=True)
 
 
 @dataclass(frozen=True)
