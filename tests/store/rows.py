@@ -41,7 +41,7 @@ def add_photo(db: Session, request: Request, view: str = "context", **changes: o
     return photo
 
 
-def add_bundle(db: Session, request: Request, inboxes: tuple[str, ...] = ("web",)) -> Bundle:
+def add_bundle(db: Session, request: Request, inboxes: tuple[str, ...] = ("web",), number: int | None = None) -> Bundle:
     """The bundle of a request, with a delivery that is due now for each inbox."""
     bundle = Bundle(
         id=new_id(),
@@ -54,7 +54,7 @@ def add_bundle(db: Session, request: Request, inboxes: tuple[str, ...] = ("web",
     )
     db.add(bundle)
     db.flush()
-    queue(db, bundle, inboxes, db.query(Delivery).count(), NOW)
+    queue(db, bundle, inboxes, db.query(Delivery).count() if number is None else number, NOW)
     return bundle
 
 

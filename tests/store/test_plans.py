@@ -1,0 +1,90 @@
+"""No query of the store looks at more rows where there are more practices: plans on PostgreSQL, of every query that there is."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+import capture.store
+from capture.store.database import Database
+from capture.store.vault import Vault
+from tests.postgres import Postgres
+from tests.store.asked import Asked, prepare
+from tests.store.england import COPIED, Crowd, load
+from tests.store.plans import plans_of, undone
+from tests.store.queries import ALL, SERVICE
+
+CROWD = Crowd(practices=200, requests=12_000, photos=36_000)
+MOST = 450
+"""Rows that a statement may look at: some more than any one practice has of anything, and twice as many as there are practices."""
+Function = tuple[str, str]
+"""The file that it stands in, and its name."""
+
+
+@dataclass(frozen=True)
+class Crowded:
+    """A database of many practices, what to ask it about, and the functions of the store that were called to make that."""
+
+    database: Database
+    asked: Asked
+    called: set[Function]
+
+
+@pytest.fixture(scope="module")
+def crowded(postgres: Postgres, vault: Vault) -> Iterator[Crowded]:
+    database = Database(postgres.create(), vault)
+    database.migrate()
+    load(database.url, CROWD, vault)
+    with watching() as called:
+        asked = prepare(database)
+    yield Crowded(database, asked, called)
+    database.close()
+
+
+@contextmanager
+def watching() -> Iterator[set[Function]]:
+    """The functions that are called meanwhile."""
+    called = set()
+
+    def note(frame: FrameType, kind: str, _given: Any) -> None:
+        if kind == "call":
+            called.add((frame.f_code.co_filename, frame.f_code.co_name))
+
+    sys.setprofile(note)
+    try:
+        yield called
+    finally:
+        sys.setprofile(None)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_query_grows_with_the_tables(crowded: Crowded, name: str) -> None:
+    """Whatever is asked is found by an index, without looking at what other practices have."""
+    plans = plans_of(crowded.database, ALL[name], crowded.asked, strict=True)
+    assert not [scan for scan in plans.scans if scan.split(":")[0] in COPIED]
+    assert plans.rows <= MOST
+
+
+def test_every_query_is_looked_at(crowded: Crowded) -> None:
+    """Each function of the store that is handed a session is called by one of the queries: add yours to tests/store/queries.py."""
+    with watching() as called:
+        for query in {**ALL, **SERVICE}.values():
+            with undone(crowded.database) as db:
+                query(db, crowded.asked)
+    called |= crowded.called
+    missing = []
+    for path in sorted(Path(*capture.store.__path__).glob("*.py")):
+        for node in ast.parse(path.read_text("utf-8")).body:
+            if isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and (str(path), node.name) not in called:
+                missing += [f"{path.stem}.{node.name}"] if any(_is_session(argument) for argument in node.args.args) else []
+    assert not missing
+
+
+def _is_session(argument: ast.arg) -> bool:
+    return isinstance(argument.annotation, ast.Name) and argument.annotation.id == "Session"
