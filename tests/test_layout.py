@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "store": {"errors", "domain", "sealing"},
     "inbox": {"errors", "sealing", "mailbox"},
     "notify": {"errors", "settings", "outbound"},
-    "collecting": {"errors", "sealing"},
+    "collecting": {"errors", "sealing", "mailbox"},
     "services": {"errors", "settings", *ADAPTERS},
     "actions": {"errors", "settings", "outbound", "services", *ADAPTERS},
     "web": {"errors", "settings", "services", "actions", "demo", *ADAPTERS} - {"photos"},
@@ -36,7 +36,10 @@ MAY_IMPORT = {
     "app": {"errors", "settings", "services", "web", *ADAPTERS},
     "web_server": {"settings"},
     "serve": {"errors", "settings", "services", "app", "worker", "web_server"},
-    "cli": {"errors", "settings", "services", "actions", "collecting", "app", "serve", "worker", "demo", "check", *ADAPTERS},
+    "cli": {
+        *("errors", "settings", "services", "actions", "collecting", "mailbox", "app", "serve", "worker", "demo", "check"),
+        *ADAPTERS,
+    },
     "__main__": {"cli"},
 }
 """Which parts of ours each part may import. `web` and `demo` know each other for the front page; nothing else goes both ways."""

@@ -15,6 +15,7 @@ import click
 from capture.cli.opening import chosen_photos, fitting, pinned_signer, preset_named, read_identity, values_of
 from capture.cli.output import FILE, REFUSED, error_lines, reports_errors
 from capture.cli.sheets import fhir_of, pdf_of
+from capture.cli.sources import source_of
 from capture.errors import CaptureError, SourceAway
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -23,9 +24,11 @@ LONGEST = 900
 
 
 @click.command()
-@click.option("--server", required=True, metavar="URL", help="Where the staff pages are, such as https://photos.example.nhs.uk.")
+@click.option("--server", metavar="URL", help="Where the staff pages are, such as https://photos.example.nhs.uk.")
+@click.option("--from", "origin", metavar="PLACE", help="Without access to the server: mesh:// and the practice's own mailbox.")
 @click.option("--practice", required=True, metavar="ODS", help="The practice's ODS code: bundles of another are refused.")
-@click.option("--token-file", required=True, type=FILE, help="A file whose first line is the token.")
+@click.option("--token-file", type=FILE, help="With --server: a file whose first line is the token.")
+@click.option("--settings-file", type=FILE, help="With --from mesh://: a file with the mailbox's address, workflow and secrets.")
 @click.option("--identity", required=True, type=FILE, help="The identity file, plain or under a passphrase.")
 @click.option("--out", required=True, type=FOLDER, help="The folder that the other system watches; it must be there.")
 @click.option("--watch", is_flag=True, help="Go on until Ctrl-C or SIGTERM; the bundle at hand is finished.")
@@ -38,16 +41,18 @@ LONGEST = 900
 @click.option("--facts", "as_facts", is_flag=True, help="Write what was asked and what the patient said as JSON too.")
 @click.option("--mode", type=click.Choice(["600", "640", "660"]), default="600", show_default=True, help="Who may read the files.")
 @click.option("--signer", metavar="ED25519:…", help="The server's signing key, if the identity file does not pin it.")
-@click.option("--ca-file", type=FILE, help="Certificates of the authorities to trust, instead of the system's.")
+@click.option("--ca-file", type=FILE, help="With --server: certificates of the authorities to trust, instead of the system's.")
 @click.option(
     "--passphrase-file", type=FILE, help="A file whose first line is the passphrase; else CAPTURE_PASSPHRASE, or it is asked for."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each bundle, and for each error.")
 @reports_errors
 def collect(
-    server: str,
+    server: str | None,
+    origin: str | None,
     practice: str,
-    token_file: Path,
+    token_file: Path | None,
+    settings_file: Path | None,
     identity: Path,
     out: Path,
     watch: bool,
@@ -61,7 +66,6 @@ def collect(
     **kinds: bool,
 ) -> None:
     """Collect what patients sent: fetch each bundle that waits, check and open it, lay its files into a folder, acknowledge it."""
-    from capture.collecting.api import ApiSource
     from capture.collecting.collect import Collector
     from capture.collecting.folder import Folder
 
@@ -70,7 +74,7 @@ def collect(
     rule = preset_named(preset) if preset else None
     if rule and sys.platform == "win32":
         raise click.UsageError("Photos are made to fit on Linux and macOS only.")
-    source = ApiSource(server, _read_token(token_file), ca_file)
+    source = source_of(server, origin, token_file=token_file, ca_file=ca_file, settings_file=settings_file)
     found = read_identity(identity, passphrase_file)
     pinned = pinned_signer(signer, found)
     told = _Telling(as_json, sys.stderr.isatty() and not as_json)
@@ -144,17 +148,6 @@ def _packing(
     return pack
 
 
-def _read_token(file: Path) -> str:
-    from capture.domain.tokens import is_token
-
-    token, *_ = file.read_text("utf-8", "replace").split() or [""]
-    if not is_token(token):
-        raise CaptureError(
-            f"{file} holds no token.", hint="its first line is the token, capture_…; a manager makes one under Practice, Tokens"
-        )
-    return token
-
-
 @contextmanager
 def _stopped_by_signals() -> Iterator[threading.Event]:
     """An event that SIGTERM or Ctrl-C sets, the first time; the second time they end the process at once."""
@@ -212,12 +205,11 @@ class _Telling:
 
     def progress(self, bundle: Any, here: int, size: int) -> None:
         """How much of it is here."""
-        if not self.with_bar:
-            return
-        if self._bar is None:
+        if self._bar is None and self.with_bar and size:
             self._bar = click.progressbar(length=size, label=bundle.receipt, file=sys.stderr)
             self._bar.__enter__()
-        self._bar.update(here - self._bar.pos)
+        if self._bar:
+            self._bar.update(here - self._bar.pos)
 
     def end_bar(self) -> None:
         """Leave the line of the progress bar."""

@@ -13,10 +13,14 @@ _RECEIPT = re.compile(r"[A-Z0-9-]{4,16}")
 
 @dataclass(frozen=True)
 class Waiting:
-    """A bundle that waits. Both texts become names of files, so that what a source says of them is checked: BundleError."""
+    """A bundle that waits. Id and receipt become names of files, so that what a source says of them is checked: BundleError.
+
+    `handle` is what the source knows it by, if that is not its id.
+    """
 
     id: str
     receipt: str
+    handle: str = ""
 
     def __post_init__(self) -> None:
         check(bool(_ID.fullmatch(self.id)), "A bundle that waits has an id that is none.")
@@ -31,7 +35,7 @@ class Target(Protocol):
         """How many bytes of it are here, from its first on."""
 
     def begin(self, version: str, at: int, size: int) -> bool:
-        """The bytes from `at` on follow, of `size` in all. False where what is here is of another version, or ends before `at`.
+        """The bytes from `at` on follow, of `size` in all; 0 where nobody knows. False where what is here is not its beginning.
 
         Raises CaptureError where there is no room for it.
         """

@@ -43,7 +43,7 @@ class Collector:
     pack: Callable[[OpenedBundle, Stage], None]
     room: float = 1.0
     progress: Callable[[Waiting, int, int], None] = lambda _bundle, _here, _size: None
-    _refused: dict[str, float] = field(default_factory=dict)
+    _refused: dict[Waiting, float] = field(default_factory=dict)
 
     def collect(self) -> Iterator[Outcome]:
         """Every bundle that waits, one after the other. Whoever stops in between loses nothing.
@@ -51,7 +51,7 @@ class Collector:
         Raises SourceAway, or another CaptureError or OSError where the rest cannot go on either.
         """
         for bundle in filter(self._is_due, self.folder.ready()):
-            yield self._finish(bundle)
+            yield self._finish(bundle)  # and if it waits still, it is acknowledged below
         unfinished = {bundle.id for bundle in self.folder.ready()}
         waiting = self.source.waiting(self.folder)
         self.folder.drop_all_but(waiting)
@@ -59,10 +59,11 @@ class Collector:
             if bundle.id in self.folder:
                 yield self._acknowledge(Outcome(bundle, "acknowledged"))
             elif bundle.id not in unfinished:
-                yield self._collect(bundle)
+                outcome = self._collect(bundle)
+                yield self._acknowledge(outcome) if outcome.state == "collected" else outcome
 
     def _is_due(self, bundle: Waiting) -> bool:
-        return self._refused.get(bundle.id, 0) <= time.monotonic()
+        return self._refused.get(bundle, 0) <= time.monotonic()
 
     def _collect(self, bundle: Waiting) -> Outcome:
         try:
@@ -74,12 +75,12 @@ class Collector:
         return self._finish(bundle)
 
     def _finish(self, bundle: Waiting) -> Outcome:
-        """Let its files appear, and acknowledge it."""
+        """Let its files appear."""
         try:
             files = self.folder.finish(bundle)
         except BundleError as error:
             return self._refuse(bundle, error)
-        return self._acknowledge(Outcome(bundle, "collected", files))
+        return Outcome(bundle, "collected", files)
 
     def _acknowledge(self, outcome: Outcome) -> Outcome:
         with suppress(*_GONE):  # deleted since: there is nobody left to tell
@@ -87,7 +88,7 @@ class Collector:
         return outcome
 
     def _refuse(self, bundle: Waiting, error: CaptureError) -> Outcome:
-        self._refused[bundle.id] = time.monotonic() + AGAIN
+        self._refused[bundle] = time.monotonic() + AGAIN
         return Outcome(bundle, "refused", error=error)
 
     def _fetch(self, bundle: Waiting) -> None:

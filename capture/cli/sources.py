@@ -1,0 +1,72 @@
+"""Where `capture collect` collects from: what its options mean."""
+
+import tomllib
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import click
+
+from capture.errors import CaptureError, SettingsError
+
+
+def source_of(
+    server: str | None, origin: str | None, *, token_file: Path | None, ca_file: Path | None, settings_file: Path | None
+) -> Any:
+    """The Source of --server or --from. UsageError where options do not go together; CaptureError where one is not right."""
+    if bool(server) == bool(origin):
+        raise click.UsageError("Give --server, or --from and where the bundles are instead.")
+    if server:
+        return _api(server, token_file, ca_file)
+    kind, name = urlsplit(origin or "").scheme, urlsplit(origin or "").netloc
+    if kind == "mesh" and name:
+        return _mesh(name, settings_file)
+    raise click.UsageError("--from is mesh:// and the name of a mailbox.")
+
+
+def _api(server: str, token_file: Path | None, ca_file: Path | None) -> Any:
+    from capture.collecting.api import ApiSource
+    from capture.domain.tokens import is_token
+
+    if not token_file:
+        raise click.UsageError("--server needs --token-file.")
+    token, *_ = token_file.read_text("utf-8", "replace").split() or [""]
+    if not is_token(token):
+        raise CaptureError(
+            f"{token_file} holds no token.", hint="its first line is the token, capture_…; Practice, Tokens makes one"
+        )
+    return ApiSource(server, token, ca_file)
+
+
+def _mesh(mailbox: str, settings_file: Path | None) -> Any:
+    from capture.collecting.mesh import MeshSource
+    from capture.inbox.options import Options
+    from capture.mailbox import Account, Mailbox
+
+    if not settings_file:
+        raise click.UsageError("--from mesh:// needs --settings-file.")
+    problems = list[str]()
+    options = Options(settings_file.name, _toml(settings_file), settings_file.parent, problems)
+    url = options.text("url", form=r"https?://[^/@\s]+/?", like="an address without a path")
+    account = Account(
+        url=url,
+        mailbox=mailbox,
+        password_file=options.file("password_file", needed=True) or Path(),
+        shared_key_file=options.file("shared_key_file", needed=True) or Path(),
+        certificate_file=options.file("certificate_file", needed=url.startswith("https:")),
+        key_file=options.file("key_file"),
+        ca_file=options.file("ca_file"),
+        seconds=options.number("timeout", 30, low=1, high=600),
+    )
+    workflow = options.text("workflow", form="[A-Za-z0-9_-]{1,50}", like="a workflow id")
+    options.leftover()
+    if problems:
+        raise SettingsError(problems, hint="docs/collecting.md lists what the file holds")
+    return MeshSource(Mailbox(account), workflow)
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError([f"{file} cannot be read: {error}"], hint="docs/collecting.md shows one") from None
