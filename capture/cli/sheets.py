@@ -1,6 +1,7 @@
 """Photos of a bundle and what is known of them in one file: a PDF, or a FHIR Bundle."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,30 @@ from capture.errors import BundleError
 
 def pdf_of(opened: Any, photos: Any) -> tuple[str, Iterator[bytes]]:
     """These photos with their facts as one PDF: its name, and its bytes. Raises BundleError."""
-    from capture.photos.pdf import Sheet, write_pdf
+    from capture.photos.pdf import write_pdf
 
-    request = opened.request
-    total = [each.part for each in request.photos]
-    sheets = [Sheet("Photos from a patient", tuple(_about_request(request)))]
-    for photo in photos:
-        title = f"{total.index(photo.part) + 1} of {len(total)}: {photo.title}"
-        sheets.append(Sheet(title, tuple(_about_photo(photo)), opened.read(photo)))
     try:
-        pdf = write_pdf(sheets)
+        return _name(opened, photos, "pdf"), write_pdf(_Sheets(opened, photos))
     except ValueError:
         raise BundleError("A photo in the bundle is not a JPEG picture.", code="bundle-altered") from None
-    return _name(opened, photos, "pdf"), iter([pdf])
+
+
+@dataclass(frozen=True)
+class _Sheets:
+    """What stands in the PDF, each photo opened as it is come to."""
+
+    opened: Any
+    photos: Any
+
+    def __iter__(self) -> Iterator[Any]:
+        from capture.photos.pdf import Sheet
+
+        request = self.opened.request
+        total = [each.part for each in request.photos]
+        yield Sheet("Photos from a patient", tuple(_about_request(request)))
+        for photo in self.photos:
+            title = f"{total.index(photo.part) + 1} of {len(total)}: {photo.title}"
+            yield Sheet(title, tuple(_about_photo(photo)), self.opened.read(photo))
 
 
 def fhir_of(opened: Any, photos: Any) -> tuple[str, Iterator[bytes]]:

@@ -7,12 +7,14 @@ letter that it lacks loses its accent or becomes a question mark.
 import math
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 WIDTH, HEIGHT, MARGIN = 595, 842, 40  # A4 in points
 _SIZE, _LEADING = 10, 14
 _MOST_LINES = (HEIGHT - 2 * MARGIN) // _LEADING
+_FIRST = 5  # the number of the first page's first object
 _FRAMES = {0xC0, 0xC1, 0xC2}  # JPEG: baseline, extended, progressive
 
 
@@ -25,20 +27,32 @@ class Sheet:
     jpeg: bytes = b""
 
 
-def write_pdf(sheets: Sequence[Sheet]) -> bytes:
-    """The PDF; a sheet without a photo goes on over as many pages as its text needs. Raises ValueError for what is no JPEG."""
-    objects = [b"<< /Type /Catalog /Pages 2 0 R >>", b"", _font("Helvetica"), _font("Helvetica-Bold")]
-    pages: list[int] = []
+def write_pdf(sheets: Iterable[Sheet]) -> Iterator[bytes]:
+    """The PDF, piece by piece; a sheet without a photo goes on over as many pages as its text needs.
+
+    The sheets are gone through twice, first to count, so that each may be made as it is come to. ValueError for what is no JPEG.
+    """
+    starts, number = [], _FIRST
+    for page in _pages(sheets):
+        starts.append(number)
+        number += len(page)
+    kids = " ".join(f"{start} 0 R" for start in starts)
+    tree = f"<< /Type /Pages /Kids [{kids}] /Count {len(starts)} /MediaBox [0 0 {WIDTH} {HEIGHT}] >>".encode()
+    head = (b"<< /Type /Catalog /Pages 2 0 R >>", tree, _font("Helvetica"), _font("Helvetica-Bold"))
+    return _file(chain(head, chain.from_iterable(_pages(sheets))))
+
+
+def _pages(sheets: Iterable[Sheet]) -> Iterator[list[bytes]]:
+    """The objects of each page."""
+    number = _FIRST
     for sheet in sheets:
         texts = ((sheet.title, True), *((line, False) for line in sheet.lines))
         rows = [(line, bold) for text, bold in texts for line in _wrap(text)]
         step = len(rows) if sheet.jpeg else _MOST_LINES
         for start in range(0, len(rows), step):
-            pages.append(len(objects) + 1)
-            objects += _page(len(objects) + 1, rows[start : start + step], sheet.jpeg)
-    kids = " ".join(f"{number} 0 R" for number in pages)
-    objects[1] = f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} /MediaBox [0 0 {WIDTH} {HEIGHT}] >>".encode()
-    return _file(objects)
+            page = list(_page(number, rows[start : start + step], sheet.jpeg))
+            number += len(page)
+            yield page
 
 
 def _page(number: int, rows: Sequence[tuple[bytes, bool]], jpeg: bytes) -> Iterator[bytes]:
@@ -73,17 +87,18 @@ def _stream(entries: str, data: bytes) -> bytes:
     return f"<< {entries}/Length {len(data)} >>\nstream\n".encode() + data + b"\nendstream"
 
 
-def _file(objects: Sequence[bytes]) -> bytes:
+def _file(objects: Iterable[bytes]) -> Iterator[bytes]:
     """Header, body, cross-reference table and trailer (7.5)."""
-    pieces, places, size = [b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"], list[int](), 15
+    yield (head := b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
+    places, size = list[int](), len(head)
     for number, body in enumerate(objects, 1):
         places.append(size)
-        pieces.append(f"{number} 0 obj\n".encode() + body + b"\nendobj\n")
-        size += len(pieces[-1])
+        piece = f"{number} 0 obj\n".encode() + body + b"\nendobj\n"
+        size += len(piece)
+        yield piece
     rows = "".join(f"{place:010} 00000 n \n" for place in places)
-    table = f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{rows}"
-    pieces.append(f"{table}trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{size}\n%%EOF\n".encode())
-    return b"".join(pieces)
+    table = f"xref\n0 {len(places) + 1}\n0000000000 65535 f \n{rows}"
+    yield f"{table}trailer\n<< /Size {len(places) + 1} /Root 1 0 R >>\nstartxref\n{size}\n%%EOF\n".encode()
 
 
 def _read_jpeg(jpeg: bytes) -> tuple[int, int, int, bytes]:

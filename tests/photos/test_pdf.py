@@ -80,7 +80,7 @@ def texts(pdf: bytes) -> list[str]:
 def test_photos_are_inside_as_they_are() -> None:
     """What a reader takes out of the PDF is each JPEG bit for bit, in its order, with its size and colours."""
     jpegs = [sample_photo("close-up", size=(1200, 900)), grey(), with_profile()]
-    pdf = write_pdf([Sheet("Request", ("J. Doe",)), *(Sheet("Photo", ("facts",), jpeg) for jpeg in jpegs)])
+    pdf = b"".join(write_pdf([Sheet("Request", ("J. Doe",)), *(Sheet("Photo", ("facts",), jpeg) for jpeg in jpegs)]))
     assert streams(pdf, b"/DCTDecode") == jpegs
     assert pdf.count(b"/Type /Page /Parent") == 4
     assert b"/Count 4" in pdf
@@ -94,28 +94,28 @@ def test_photos_are_inside_as_they_are() -> None:
 def test_another_program_takes_out_the_same(tmp_path: Path) -> None:
     """pdfimages of poppler finds each JPEG in the PDF bit for bit: in colour, in grey, and with a profile."""
     jpegs = [sample_photo("close-up", size=(1200, 900)), grey(), with_profile()]
-    pdf = write_pdf([Sheet("Request", ("J. Doe",)), *(Sheet("Photo", ("facts",), jpeg) for jpeg in jpegs)])
+    pdf = b"".join(write_pdf([Sheet("Request", ("J. Doe",)), *(Sheet("Photo", ("facts",), jpeg) for jpeg in jpegs)]))
     assert taken_out(pdf, tmp_path) == jpegs
 
 
 def test_text_is_inert() -> None:
     """SECURITY 30: whatever is written in a field comes out as letters, never as part of the PDF."""
     evil = ") Tj ET endstream endobj 9 0 obj << /S /JavaScript /JS (app.alert(1)) >> =cmd|' /C calc'!A0 \\"
-    pdf = write_pdf([Sheet("Request", (evil,))])
+    pdf = b"".join(write_pdf([Sheet("Request", (evil,))]))
     assert b"JavaScript" not in pdf
     assert " ".join(texts(pdf)[1:]) == evil
 
 
 def test_letters_that_the_font_lacks() -> None:
     """A letter outside WinAnsi loses its accent, or is a question mark; none is dropped, and a line break is a space."""
-    pdf = write_pdf([Sheet("Łódź – “ŵ”", ("a\nb\u200b\U0001f600 €",))])
+    pdf = b"".join(write_pdf([Sheet("Łódź – “ŵ”", ("a\nb\u200b\U0001f600 €",))]))
     assert texts(pdf) == ["?ódz – “w”", "a b?? €"]
 
 
 def test_long_text_goes_on_over_lines_and_pages() -> None:
     """No word is lost: text wraps within the page, and what is more than a page goes on on the next."""
     words = [f"word{number}" for number in range(2000)] + ["x" * 150]
-    pdf = write_pdf([Sheet("Request", (" ".join(words),))])
+    pdf = b"".join(write_pdf([Sheet("Request", (" ".join(words),))]))
     lines = texts(pdf)
     assert " ".join(lines[1:]).split() == [*words[:-1], "x" * 60, "x" * 60, "x" * 30]
     assert pdf.count(b"/Type /Page /Parent") == -(-len(lines) // 54)
@@ -145,4 +145,4 @@ def test_the_browser_writes_the_same() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr.decode()
-    assert done.stdout == write_pdf(sheets)
+    assert done.stdout == b"".join(write_pdf(sheets))
