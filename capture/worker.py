@@ -9,6 +9,7 @@ from time import monotonic
 from capture.actions.deliver import deliver_next
 from capture.actions.expire import expire_due
 from capture.actions.flag_waiting import flag_waiting
+from capture.actions.follow_deliveries import Follower
 from capture.actions.note_heads import note_due_heads
 from capture.actions.purge import purge
 from capture.actions.scrub import scrub_due
@@ -27,7 +28,7 @@ SWEEP_EVERY = 60.0
 
 
 def work(services: Services, stop: threading.Event) -> None:
-    """Deliver until `stop` is set. Webhooks and messages go in threads of their own: a receiver that stalls holds up no bundle."""
+    """Deliver until `stop` is set. What else waits for others goes in threads of its own: one that stalls holds up no bundle."""
     sweep_at, forgotten = monotonic(), False  # at the start too: an earlier worker may have died before it could forget
 
     def step() -> bool:
@@ -44,10 +45,12 @@ def work(services: Services, stop: threading.Event) -> None:
             forgotten = (not purge(services) and clean) or services.database.forget_deleted()
         return busy
 
-    beside = [
-        threading.Thread(target=_repeat, args=(partial(send, services), stop), name=name, daemon=True)
-        for name, send in {"webhooks": send_webhook, "messages": send_next}.items()
-    ]
+    steps = {
+        "webhooks": partial(send_webhook, services),
+        "messages": partial(send_next, services),
+        "way stations": Follower(services).step,
+    }
+    beside = [threading.Thread(target=_repeat, args=(one, stop), name=name, daemon=True) for name, one in steps.items()]
     for thread in beside:
         thread.start()
     try:

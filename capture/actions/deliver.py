@@ -6,6 +6,7 @@ import random
 import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
@@ -124,7 +125,7 @@ def _put(services: Services, lease: Lease) -> Placed:
         raise Unavailable(code="no-inbox", hint="the file of inboxes names it no more")
     with services.database.read() as db:
         bundle = bundle_files(services, db, db.get_one(Bundle, lease.bundle_id))
-    return place.inbox.put(bundle)
+    return place.inbox.put(replace(bundle, came_back=lease.reference))
 
 
 def _settle(services: Services, lease: Lease, placed: Placed) -> None:

@@ -56,6 +56,7 @@ EVENTS = {
     "request delivered": "Photos are in the practice’s inbox",
     "delivery hurried": "Delivery tried again at once",
     "delivery given up": "Delivery failed too often and is no longer tried; the practice was told",
+    "delivery came back": "Photos came back from an inbox, where nobody took them; the practice was told",
     "delivery again": "Delivery sent again",
     "request flagged": "Nobody has opened the photos for too long; the practice was told",
     "lock told": "The practice was told that the link is locked",

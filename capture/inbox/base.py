@@ -9,6 +9,9 @@ from typing import Protocol, runtime_checkable
 from capture.errors import BundleError, NotFound
 from capture.sealing.archive import Entry
 
+CAME_BACK = "came-back"
+"""The code of a bundle that a way station took and could not hand on."""
+
 
 @dataclass(frozen=True)
 class BundleFile:
@@ -97,7 +100,10 @@ class Tracks(Checks, Protocol):
     """A way station. It tells later whether the practice has taken a bundle from it, and it wants a `check` every day."""
 
     def is_taken(self, reference: str) -> bool:
-        """Whether the bundle with that reference was taken. Undeliverable: it came back; other CaptureError: no answer now."""
+        """Whether the bundle with that reference was taken.
+
+        Undeliverable, with the code CAME_BACK: it will not be. Another CaptureError: there is no answer now.
+        """
 
     def returned(self) -> Sequence[tuple[str, str]]:
         """Notices of bundles that came back, oldest first, not always all: what the notice is called, and the reference."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from capture.errors import Unavailable, Undeliverable
-from capture.inbox.base import BundleFiles, Placed
+from capture.inbox.base import CAME_BACK, BundleFiles, Placed
 from capture.inbox.options import Options
 from capture.mailbox import Account, Letter, Mailbox
 from capture.sealing.archive import archive_size, stream_archive
@@ -47,7 +47,7 @@ class MeshInbox:
         status = self._mailbox.status(reference)
         if status in {"acknowledged", "accepted", "uploading"}:
             return status == "acknowledged"
-        raise Undeliverable(code="mesh-came-back", hint=f"MESH says {status!r}" if status.isalpha() else "MESH no longer knows it")
+        raise Undeliverable(code=CAME_BACK, hint=f"MESH says {status!r}" if status.isalpha() else "MESH no longer knows it")
 
     def returned(self) -> Sequence[tuple[str, str]]:
         """See Tracks: the reports among what waits in our mailbox. Anything else that is there stays there."""

@@ -14,7 +14,7 @@ from capture.store.outbox import LEASE, lease_row, settle
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to make one delivery, until it runs out."""
+    """The right to make one delivery, until it runs out. `reference`: what the inbox called it when it came back from there."""
 
     delivery_id: str
     bundle_id: str
@@ -23,6 +23,7 @@ class Lease:
     inbox: str
     attempts: int
     fence: int
+    reference: str
 
 
 def queue(db: Session, bundle: Bundle, inboxes: Iterable[str], number: int, now: datetime) -> None:
@@ -45,7 +46,7 @@ def lease_due(db: Session, now: datetime, *, only: Collection[str] = (), but: Co
     if row is None:
         return None
     bundle = db.get_one(Bundle, row.bundle_id)
-    return Lease(row.id, bundle.id, row.practice_id, bundle.request_id, row.inbox, row.attempts, row.fence)
+    return Lease(row.id, bundle.id, row.practice_id, bundle.request_id, row.inbox, row.attempts, row.fence, row.reference)
 
 
 def renew(db: Session, lease: Lease, now: datetime) -> bool:

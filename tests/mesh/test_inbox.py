@@ -56,7 +56,7 @@ def test_what_comes_back_is_told_and_sent_anew(mesh: MeshServer, inbox: MeshInbo
     assert reference == first
     with pytest.raises(Undeliverable) as told:
         inbox.is_taken(first)
-    assert told.value.code == "mesh-came-back"
+    assert told.value.code == "came-back"
     assert inbox.returned() == [(notice, first)]  # as long as it was not noted
     inbox.forget(notice)
     assert inbox.returned() == []

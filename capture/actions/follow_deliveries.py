@@ -1,0 +1,108 @@
+"""Follow what way stations have: ask whether the practice took it, read the notices of what came back, greet each station daily."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from time import monotonic
+
+from capture.actions.queue_notice import queue_notice
+from capture.domain.requests import State
+from capture.errors import CaptureError, Unavailable, Undeliverable
+from capture.inbox.base import CAME_BACK, Tracks
+from capture.services import Services
+from capture.store import audit, requests, under_way
+from capture.store.models import Practice
+from capture.store.under_way import UnderWay
+
+logger = logging.getLogger("capture.worker")
+GREET_EVERY, NOTICES_EVERY, AGAIN = 20 * 3600.0, 300.0, 600.0
+"""Seconds between two greetings, between two looks for notices, and before what failed is done again."""
+SOONEST, LATEST = timedelta(minutes=2), timedelta(hours=1)
+
+
+class Follower:
+    """What one worker does about bundles under way, step by step. `tick` gives seconds."""
+
+    def __init__(self, services: Services, tick: Callable[[], float] = monotonic) -> None:
+        self._services, self._tick = services, tick
+        stations = {name: place.inbox for name, place in services.inboxes.items() if isinstance(place.inbox, Tracks)}
+        self._stations = stations
+        greet = [(name, GREET_EVERY, station.check) for name, station in stations.items()]
+        look = [(name, NOTICES_EVERY, partial(_read_notices, services, name, station)) for name, station in stations.items()]
+        self._chores: list[tuple[str, float, Callable[[], object]]] = [*greet, *look]
+        self._due_at = [tick()] * len(self._chores)
+
+    def step(self) -> bool:
+        """Do what is due at the stations, and ask for one bundle; False when none was to be asked for."""
+        for index, (name, every, chore) in enumerate(self._chores):
+            if self._tick() >= self._due_at[index]:
+                self._due_at[index] = self._tick() + AGAIN  # until it is done, whatever goes wrong
+                try:
+                    chore()
+                except CaptureError as error:
+                    logger.error("inbox %s: %s (%s)", name, error.code, error.hint or "no hint")
+                else:
+                    self._due_at[index] = self._tick() + every
+        return bool(self._stations) and self._ask()
+
+    def _ask(self) -> bool:
+        services, now = self._services, self._services.clock()
+        with services.database.write() as db:
+            found = under_way.take_due(db, now)
+        if found is None:
+            return False
+        try:
+            taken = self._station(found).is_taken(found.reference)
+        except Undeliverable:
+            _came_back(services, found)
+        except CaptureError as error:
+            logger.warning(
+                "inbox %s does not say what became of a bundle: %s (%s)", found.inbox, error.code, error.hint or "no hint"
+            )
+        else:
+            if taken:
+                _arrived(services, found)
+            else:
+                with services.database.write() as db:
+                    under_way.look_again(db, found, now + wait_after(now - found.handed_at))
+        return True
+
+    def _station(self, found: UnderWay) -> Tracks:
+        if station := self._stations.get(found.inbox):
+            return station
+        raise Unavailable(code="no-inbox", hint="the file of inboxes names it no more, or as another kind")
+
+
+def wait_after(age: timedelta) -> timedelta:
+    """How long until one is asked for again that has been under way so long: an eighth of that, within limits."""
+    return min(max(age / 8, SOONEST), LATEST)
+
+
+def _read_notices(services: Services, name: str, station: Tracks) -> None:
+    """Note what came back before the notice of it is let go."""
+    for notice, reference in station.returned():
+        with services.database.read() as db:
+            found = under_way.find(db, name, reference, services.clock())
+        if found:
+            _came_back(services, found)
+        station.forget(notice)
+
+
+def _arrived(services: Services, found: UnderWay) -> None:
+    now = services.clock()
+    with services.database.write() as db:
+        request = requests.lock_request(db, found.request_id)
+        if under_way.mark_taken(db, found, now) and request.state == State.SUBMITTED:
+            requests.move(db, request, State.DELIVERED, actor="worker", now=now, inbox=found.inbox)
+
+
+def _came_back(services: Services, found: UnderWay) -> None:
+    now = services.clock()
+    with services.database.write() as db:
+        if not under_way.mark_came_back(db, found, now, CAME_BACK):
+            return
+        facts = {"inbox": found.inbox, "error": CAME_BACK}
+        audit.append(db, found.practice_id, actor="worker", action="delivery came back", subject=found.request_id, at=now, **facts)
+        queue_notice(services, db, db.get_one(Practice, found.practice_id), "given-up")
+    logger.error("a delivery to %s came back: capture deliveries list shows it", found.inbox)
