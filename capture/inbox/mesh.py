@@ -2,7 +2,9 @@
 
 import hashlib
 import logging
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +25,7 @@ class MeshInbox:
 
     def __init__(self, mailbox: Mailbox, workflow: str, recipients: Mapping[str, str], chunk: int) -> None:
         self._mailbox, self._workflow, self._recipients, self._chunk = mailbox, workflow, recipients, chunk
+        self._turn, self._sending = threading.Condition(), set[str]()
 
     def put(self, bundle: BundleFiles) -> Placed:
         """See Inbox. MESH has taken all of it when this returns; the practice has not."""
@@ -40,7 +43,8 @@ class MeshInbox:
             read=partial(stream_archive, entries),
             chunk=self._chunk,
         )
-        return Placed(self._mailbox.send(letter), final=False)
+        with self._alone(letter.local_id):
+            return Placed(self._mailbox.send(letter), final=False)
 
     def is_taken(self, reference: str) -> bool:
         """See Tracks. A message that MESH knows no longer is one that came back: what was taken is known for months."""
@@ -66,6 +70,19 @@ class MeshInbox:
     def check(self) -> str:
         """See Checks."""
         return self._mailbox.check()
+
+    @contextmanager
+    def _alone(self, local_id: str) -> Iterator[None]:
+        """One thread at a time: MESH refuses nothing that it has already, so the second waits until MESH can be asked for it."""
+        with self._turn:
+            self._turn.wait_for(lambda: local_id not in self._sending)
+            self._sending.add(local_id)
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._sending.remove(local_id)
+                self._turn.notify_all()
 
 
 def make_mesh(options: Options) -> MeshInbox:

@@ -16,6 +16,7 @@ from capture.mailbox import Letter, Mailbox
 from tests.fault_proxy import Fault, fault_proxy
 from tests.mesh.server import OURS, PASSWORD, PRACTICE, SHARED_KEY, WORKFLOW, MeshServer, running_mesh
 from tests.notify.mail_server import make_certificates
+from tests.notify.receiver import receiving
 
 BYTES = random.Random(6).randbytes(300_000)
 
@@ -141,6 +142,17 @@ def test_each_fault_has_its_code(mesh: MeshServer, tmp_path: Path) -> None:
                     call()
                 assert told.value.code == code
                 assert not {PASSWORD, SHARED_KEY, "not it"} & set(str(told.value.hint).split())
+
+
+def test_no_redirect_is_followed(mesh: MeshServer, tmp_path: Path) -> None:
+    """SECURITY 43: who answers for MESH cannot send us to another address."""
+    with receiving(tmp_path) as elsewhere:
+        elsewhere.answers += [307, 308]
+        account = mesh.account(OURS, url=elsewhere.url.partition("/hook")[0], ca_file=elsewhere.certificate)
+        for _ in range(2):
+            with pytest.raises(Unavailable):
+                Mailbox(account).check()
+        assert elsewhere.asked_for == [f"/messageexchange/{OURS}"] * 2
 
 
 def test_an_unknown_recipient_is_told(ours: Mailbox) -> None:
