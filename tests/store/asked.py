@@ -31,6 +31,7 @@ from capture.store import (
     scrubbing,
     sessions,
     tokens,
+    under_way,
     unlockers,
     webhooks,
 )
@@ -177,6 +178,18 @@ def settle_delivery(db: Session) -> None:
     deliveries.give_up(db, lease, "x")
     deliveries.mark_under_way(db, lease, NOW, "x")
     deliveries.mark_delivered(db, lease, NOW)
+
+
+def follow(db: Session) -> None:
+    lease = deliveries.lease_due(db, NOW)
+    assert lease
+    deliveries.mark_under_way(db, lease, NOW, "x")
+    found = under_way.take_due(db, NOW)
+    assert found
+    assert under_way.find(db, found.inbox, "x", NOW)
+    under_way.look_again(db, found, NOW)
+    under_way.mark_came_back(db, found, NOW, "x")
+    under_way.mark_taken(db, found, NOW)
 
 
 def settle_message(db: Session) -> None:

@@ -45,6 +45,7 @@ from tests.store.asked import (
     Asked,
     add_key,
     damage,
+    follow,
     hurry,
     invite_one,
     move,
@@ -208,6 +209,7 @@ SYSTEMS: dict[str, Query] = {
 WORKER: dict[str, Query] = {
     "lease a delivery": lambda db, _: deliveries.lease_due(db, NOW),
     "settle a delivery": lambda db, _: settle_delivery(db),
+    "follow a delivery": lambda db, _: follow(db),
     "lease a message": lambda db, _: messages.lease_due(db, NOW),
     "settle a message": lambda db, _: settle_message(db),
     "carrier's word on a message": lambda db, a: messages.note_delivery(db, queue_text(db, a.request), NOW, "number-refused"),
