@@ -232,4 +232,9 @@ def note_ends(db: Session) -> None:
     key = SigningKey.generate()
     with TemporaryDirectory() as folder:
         audit_heads.note_heads(db, Path(folder) / "heads", key, NOW)
+
+
+def compare_ends(db: Session) -> None:
+    key = SigningKey.generate()
+    with TemporaryDirectory() as folder:
         audit_heads.find_breaks(db, Path(folder) / "heads", key.verifying_key)

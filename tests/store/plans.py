@@ -32,10 +32,13 @@ def undone(database: Database) -> Iterator[Session]:
 
 @dataclass
 class Plans:
-    """What was seen: the tables read from end to end, with the statement; the rows looked at by the statement that saw most."""
+    """What was seen: the tables read from end to end, with the statement; the rows looked at by the statement that saw most; the
+    pages of 8 kB that all statements touched, in memory or on disk.
+    """
 
     scans: list[str] = field(default_factory=list)
     rows: int = 0
+    pages: int = 0
 
     def take(self, statement: str, node: dict[str, Any]) -> int:
         """Look at a node of a plan and those under it; the rows that they looked at."""
@@ -61,10 +64,12 @@ def plans_of(database: Database, query: Query, asked: Asked, *, strict: bool = F
         with ClientCursor(cursor.connection) as beside:
             beside.execute("SAVEPOINT plans")
             beside.execute(f"SET LOCAL enable_seqscan = {'off' if strict else 'on'}")
-            beside.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+            beside.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", parameters)
             (found,) = beside.fetchone() or ([],)
             beside.execute("ROLLBACK TO plans")
-        plans.rows = max(plans.rows, plans.take(" ".join(statement.split()), found[0]["Plan"]))
+        plan = found[0]["Plan"]
+        plans.rows = max(plans.rows, plans.take(" ".join(statement.split()), plan))
+        plans.pages += plan["Shared Hit Blocks"] + plan["Shared Read Blocks"]
 
     event.listen(database.engine, "before_cursor_execute", look)
     try:

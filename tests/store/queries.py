@@ -44,6 +44,7 @@ from tests.store.asked import (
     WEEKS,
     Asked,
     add_key,
+    compare_ends,
     damage,
     follow,
     hurry,
@@ -241,6 +242,8 @@ SERVICE: dict[str, Query] = {
     "all bytes stored": lambda db, _: scrubbing.stored_bytes(db),
 }
 """What looks at all there is by its nature: by command, or once an hour."""
+BY_COMMAND: dict[str, Query] = {"compare the ends of all chains": lambda db, _: compare_ends(db)}
+"""What walks through every practice's whole trail, for minutes or hours."""
 
 ALL = {
     f"{face}: {name}": query

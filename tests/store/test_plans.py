@@ -18,7 +18,7 @@ from tests.postgres import Postgres
 from tests.store.asked import Asked, prepare
 from tests.store.england import COPIED, Crowd, load
 from tests.store.plans import plans_of, undone
-from tests.store.queries import ALL, SERVICE
+from tests.store.queries import ALL, BY_COMMAND, SERVICE
 
 CROWD = Crowd(practices=200, requests=12_000, photos=36_000)
 MOST = 450
@@ -74,7 +74,7 @@ def test_no_query_grows_with_the_tables(crowded: Crowded, name: str) -> None:
 def test_every_query_is_looked_at(crowded: Crowded) -> None:
     """Each function of the store that is handed a session is called by one of the queries: add yours to tests/store/queries.py."""
     with watching() as called:
-        for query in {**ALL, **SERVICE}.values():
+        for query in {**ALL, **SERVICE, **BY_COMMAND}.values():
             with undone(crowded.database) as db:
                 query(db, crowded.asked)
     called |= crowded.called
