@@ -4,6 +4,7 @@ from collections.abc import Callable
 from ctypes.util import find_library
 from dataclasses import dataclass
 
+from capture.counters import describe
 from capture.domain.links import TOKEN_LENGTH
 from capture.domain.messages import LONGEST_TEXT, reminder, text_message
 from capture.domain.openid import load_providers
@@ -50,6 +51,8 @@ def find_problems() -> list[Finding]:
     findings += _find_inboxes(settings)
     findings += _problems("openid", lambda: load_providers(ROOT / settings.openid if settings.openid else None))
     findings += _find_messengers(settings)
+    ok, fact = describe(settings.limits)
+    findings.append(Finding(ok, "limits", fact, "" if ok else "start it, or set limits to where it is"))
     findings += _find_folder(settings)
     try:
         if not database_exists(settings.database):

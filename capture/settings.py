@@ -42,6 +42,7 @@ class Settings:
     upload_memory: int
     upload_minutes: int
     link_days: int
+    limits: str
     languages: Names
     worker: bool
     audit_heads: str

@@ -58,6 +58,7 @@ def find_problems(values: dict[str, Any]) -> list[str]:
         problems.append("security_contact must be a mailto: or https: address")
     problems += _check_languages(values.get("languages"))
     problems += _check_notify(values) + _check_mail(values) + _check_webhooks(values)
+    problems += _check_limits(str(values.get("limits", "")))
     upload, photo = values.get("max_upload_bytes"), values.get("max_photo_bytes")
     if type(upload) is int and type(photo) is int and photo > upload:
         problems.append(f"max_photo_bytes must not be above max_upload_bytes, {upload:,}")
@@ -65,6 +66,16 @@ def find_problems(values: dict[str, Any]) -> list[str]:
         if type(upload) is int and type(value := values.get(name)) is int and value < upload:
             problems.append(f"{name} must not be below max_upload_bytes, {upload:,}")
     return problems + _check_database(str(values["database"]))
+
+
+def _check_limits(limits: str) -> list[str]:
+    """Where rates are counted; it may hold a password, so what is wrong is not repeated."""
+    try:
+        parts = urlsplit(limits)
+        right = limits == "memory://" or (parts.scheme in {"redis", "rediss"} and parts.hostname and parts.port != 0)
+    except ValueError:
+        right = False
+    return [] if right else ["limits must be memory://, or like redis://host:6379/0 or rediss://:password@host:6379/0"]
 
 
 def _check_languages(languages: Any) -> list[str]:

@@ -4,11 +4,13 @@ from io import BytesIO
 from ipaddress import ip_network
 from typing import IO
 
-from flask import Flask, Request, request
+from flask import Flask, Request, current_app, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from capture.counters import ALONE, options
+from capture.services import Services
 from capture.settings import Settings
 
 BODY = 65_536
@@ -30,6 +32,12 @@ def client_address() -> str:
     return str(ip_network(f"{address}/64", strict=False)) if ":" in address else address
 
 
+def address_mac() -> str:
+    """The same as a MAC, for counts that may lie in a server which others read."""
+    services: Services = current_app.extensions["capture.services"]
+    return "address:" + services.vault.mac("limits", client_address())
+
+
 class MemoryRequest(Request):
     """A request whose uploads stay in memory: Werkzeug would write them to a file past 500 kB (SECURITY 15)."""
 
@@ -44,12 +52,22 @@ class MemoryRequest(Request):
 
 
 def init_limits(app: Flask, settings: Settings) -> Limiter:
-    """Install the limits; the limiter is for the routes that want rates of their own."""
+    """Install the limits; the limiter is for the routes that want rates of their own, counted where the settings say.
+
+    Floods are counted by each process by itself: patients wait for no other server, and none learns their addresses.
+    """
     app.request_class = MemoryRequest
     app.config.update(MAX_CONTENT_LENGTH=BODY, MAX_CHUNK_LENGTH=CHUNK, MAX_FORM_MEMORY_SIZE=4 * BODY, MAX_FORM_PARTS=40)
-    app.config.update(RATELIMIT_STORAGE_URI="memory://", RATELIMIT_HEADERS_ENABLED=False)
-    limiter = Limiter(client_address, app=app, default_limits=[ADDRESS_RATE], default_limits_per_method=False)
-    limiter.request_filter(lambda: request.endpoint in {"static", "ops.health"})
+    app.config.update(RATELIMIT_HEADERS_ENABLED=False)
+    floods = Limiter(client_address, app=app, storage_uri=ALONE, default_limits=[ADDRESS_RATE], default_limits_per_method=False)
+    floods.request_filter(lambda: request.endpoint in {"static", "ops.health"})
+    limiter = Limiter(
+        address_mac,
+        app=app,
+        storage_uri=settings.limits,
+        storage_options=options(settings.limits),
+        in_memory_fallback_enabled=settings.limits != ALONE,
+    )
 
     @app.before_request
     def limit_body() -> None:

@@ -14,7 +14,7 @@ from capture.store import members, sessions
 from capture.store.models import Member, Practice
 from capture.web import services
 from capture.web.forms import text_of
-from capture.web.limits import CODE_RATE, SIGN_IN_RATES, client_address
+from capture.web.limits import CODE_RATE, SIGN_IN_RATES, address_mac
 from capture.web.security import cookie_name, drop_cookie, set_cookie
 
 COOKIE, HALF_COOKIE, PASSKEY_COOKIE = "staff", "password", "passkey"
@@ -149,7 +149,7 @@ def sign_out() -> Response:
 def init_rates(app: Flask, limiter: Limiter) -> None:
     """SECURITY 25: per person, per address and in all; nobody is locked out for ever."""
     rates = SIGN_IN_RATES
-    everyone = [(rates["address"], client_address), (rates["all"], lambda: "all")]
+    everyone = [(rates["address"], address_mac), (rates["all"], lambda: "all")]
     limits = {
         "account.change_password": [(rates["member"], _signed_in)],
         "account.change_app": [(CODE_RATE, _signed_in)],
@@ -192,7 +192,7 @@ def _half_signed_in() -> str:
     """Who gave the password, so that giving it again gives no more tries at the code."""
     with services().database.read() as db:
         found = sessions.find_session(db, cookie_of(HALF_COOKIE), "password", services().clock())
-    return f"code:{found.member_id}" if found else client_address()
+    return f"code:{found.member_id}" if found else address_mac()
 
 
 def cookie_of(name: str) -> str:

@@ -87,6 +87,7 @@ def test_every_problem_is_told_at_once(tmp_path: Path) -> None:
         "database must start with sqlite:/// or postgresql+psycopg://",
         "security_contact must be a mailto: or https: address",
         "link_days must be from 1 to 28, not 29",
+        "limits must be memory://, or like redis://host:6379/0 or rediss://:password@host:6379/0",
     ):
         assert said in found
 

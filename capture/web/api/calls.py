@@ -12,7 +12,7 @@ from capture.actions.tokens import use_token
 from capture.domain.tokens import is_token
 from capture.errors import NotAllowed
 from capture.web import services
-from capture.web.limits import client_address
+from capture.web.limits import address_mac
 
 RATE = "600 per minute"
 """Of one token."""
@@ -62,4 +62,4 @@ def _given() -> str:
 def _caller() -> str:
     """Which token calls, as a MAC; calls without one count for their address."""
     token = _given()
-    return "token:" + services().vault.mac("limits", token) if is_token(token) else client_address()
+    return "token:" + services().vault.mac("limits", token) if is_token(token) else address_mac()
