@@ -70,7 +70,9 @@ class Database:
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with _our_errors(), self.engine.begin() as connection:
             if connection.dialect.name == "postgresql":
+                connection.execute(text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"))  # an index may take minutes
                 connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
+                connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))  # not for who reads
             config.attributes["connection"] = connection
             try:
                 command.upgrade(config, "head")

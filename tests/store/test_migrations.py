@@ -17,6 +17,7 @@ from capture.settings import ROOT
 from capture.store.database import Database, database_exists, is_alive, is_empty
 from capture.store.models import AuditHead, Base, Practice, Request, SessionRow
 from capture.store.vault import Vault
+from tests.postgres import Postgres
 
 
 def test_the_head_is_what_the_models_say(database: Database) -> None:
@@ -59,6 +60,23 @@ def test_two_processes_may_start_at_once(empty_url: str, vault: Vault) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(start, range(2)))
+
+
+def test_migrations_may_take_long(postgres: Postgres, vault: Vault) -> None:
+    """What makes an index over ten million rows is not stopped by the time that a page's statement may take."""
+    database = Database(postgres.create(), vault)
+    limits = []
+
+    @event.listens_for(database.engine, "before_cursor_execute")
+    def look(_connection: Any, cursor: Any, statement: str, *_more: object) -> None:
+        if statement.startswith("CREATE INDEX"):
+            limits.append(cursor.connection.execute("SHOW statement_timeout").fetchone()[0])
+
+    database.migrate()
+    assert set(limits) == {"0"}
+    with database.read() as db:
+        assert db.execute(text("SHOW statement_timeout")).scalar() == "30s"
+    database.close()
 
 
 def test_a_migration_that_fails_half_way_leaves_the_old_schema(empty_url: str, vault: Vault) -> None:
