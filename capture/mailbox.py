@@ -89,13 +89,14 @@ class Mailbox:
             client.handshake()
         return f"MESH answers for mailbox {self.account.mailbox}"
 
-    def send(self, letter: Letter) -> str:
+    def send(self, letter: Letter, *, is_first: bool = False) -> str:
         """Send it and give MESH's id of it, once all of it was accepted.
 
-        Once: what an earlier try sent under the same `local_id` is left as it is, or gone on with where that broke off.
+        Once: what an earlier try sent under the same `local_id` is left as it is, or gone on with where that broke off. `is_first`:
+        there was none.
         """
         with _told(), self._client() as client:
-            sent = client.track(f"/{quote(letter.local_id, safe='')}")
+            sent = None if is_first else client.track(f"/{quote(letter.local_id, safe='')}")
             if sent is None:
                 return _name(client.send_message(letter.to, _body(letter), letter.chunk, compress=False, **_headers(letter)))
             message_id = _name(sent["messageId"])

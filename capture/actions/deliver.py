@@ -125,7 +125,7 @@ def _put(services: Services, lease: Lease) -> Placed:
         raise Unavailable(code="no-inbox", hint="the file of inboxes names it no more")
     with services.database.read() as db:
         bundle = bundle_files(services, db, db.get_one(Bundle, lease.bundle_id))
-    return place.inbox.put(replace(bundle, came_back=lease.reference))
+    return place.inbox.put(replace(bundle, is_first=lease.fence == 1, came_back=lease.reference))
 
 
 def _settle(services: Services, lease: Lease, placed: Placed) -> None:

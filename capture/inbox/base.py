@@ -42,7 +42,8 @@ class BundleFile:
 class BundleFiles:
     """A bundle as it travels: the signed manifest, its signature, the sealed parts. Nothing in it can be opened here.
 
-    `came_back`: what the inbox called it when it came back last; it is put there anew.
+    `is_first`: nobody can have put it there before, so that an inbox need not look. `came_back`: what the inbox called it when it
+    came back last; it is put there anew.
     """
 
     id: str
@@ -50,6 +51,7 @@ class BundleFiles:
     receipt: str
     created: datetime
     files: tuple[BundleFile, ...]
+    is_first: bool = False
     came_back: str = ""
 
     @property

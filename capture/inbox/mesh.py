@@ -44,7 +44,7 @@ class MeshInbox:
             chunk=self._chunk,
         )
         with self._alone(letter.local_id):
-            return Placed(self._mailbox.send(letter), final=False)
+            return Placed(self._mailbox.send(letter, is_first=bundle.is_first), final=False)
 
     def is_taken(self, reference: str) -> bool:
         """See Tracks. A message that MESH knows no longer is one that came back: what was taken is known for months."""

@@ -108,6 +108,22 @@ def test_faults_of_the_line_double_and_lose_nothing(
     assert arrived(practices) == sent
 
 
+def test_only_a_first_try_asks_nothing_before(
+    forwarding: Services, line: FaultProxy, send: Callable[[], str], clock: Clock
+) -> None:
+    """Nothing can be there before the first try, so MESH is not asked; before each later one it is."""
+    send()
+    deliver_all(forwarding)
+    chunks = line.exchanges
+    send()
+    line.fail("500")
+    deliver_all(forwarding)
+    begun = line.exchanges
+    clock.forward(minutes=1)
+    deliver_all(forwarding)
+    assert line.exchanges == begun + 1 + chunks
+
+
 def test_mesh_down_for_a_day(
     forwarding: Services, line: FaultProxy, practices: Mailbox, send: Callable[[], str], clock: Clock,
     by_mesh: Callable[[], list[Delivery]],
