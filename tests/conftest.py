@@ -17,6 +17,7 @@ from capture.app import create_app, make_services
 from capture.photos import Cleaner
 from capture.services import Services
 from capture.settings import load_settings
+from tests.s3_server import S3Server, running_s3
 
 gc.set_threshold(50_000)  # thousands of applications are made and thrown away: looking for cycles less often saves a tenth
 
@@ -73,6 +74,14 @@ def cleaner() -> Iterator[Cleaner]:
     made = Cleaner(workers=2)
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server; the workers of a run share one."""
+    base = tmp_path_factory.getbasetemp()
+    with running_s3((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "s3") as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

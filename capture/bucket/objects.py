@@ -1,0 +1,218 @@
+"""Objects in a bucket, under a prefix: put once, compared with what was sent, read, listed, deleted."""
+
+import base64
+import hashlib
+import io
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from capture.bucket.client import AWAY, DAMAGED, FAILED, NO_BUCKET, REFUSED, TAKEN, Access, Client
+from capture.errors import CaptureError, NotFound, Unavailable
+
+WHOLE = 16 * 1024 * 1024
+"""Bytes up to which an object is sent in one request; beyond it, in parts."""
+PART, RANGE, PIECE = 8 * 1024 * 1024, 8 * 1024 * 1024, 65_536
+"""Bytes of a part, of what one request reads, and of the pieces that are handed on."""
+PAGE = 1_000
+"""Names that one request lists."""
+MARK = "capture-mark"
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies under a name: its size in bytes, the mark it was put with ("" if it has none), and when it was written."""
+
+    size: int
+    mark: str
+    at: datetime
+
+
+class Bucket:
+    """Names are what follows `prefix`. `checksum` is "sha256", or "md5" for servers that know no other."""
+
+    def __init__(
+        self,
+        access: Access,
+        prefix: str = "",
+        *,
+        checksum: str = "sha256",
+        encryption: str = "",
+        kms_key: str = "",
+        tags: Mapping[str, str] | None = None,
+    ) -> None:
+        self._client, self._prefix, self._md5 = Client(access), prefix, checksum == "md5"
+        about = {"Tagging": urlencode(tags or {}, quote_via=quote), "ServerSideEncryption": encryption, "SSEKMSKeyId": kms_key}
+        self._about = {name: value for name, value in about.items() if value}
+
+    def check(self) -> str:
+        """Ask for the bucket; CaptureError where it does not answer, is not there or not for this key."""
+        try:
+            self._client.ask("head_bucket")
+        except NotFound:
+            raise self._client.error(NO_BUCKET) from None
+        return f"{self._client.access.where} answers"
+
+    def keeps_versions(self) -> bool:
+        """Whether what is deleted stays there as an old version. A key that may not ask counts as no."""
+        try:
+            return "Status" in self._client.ask("get_bucket_versioning")
+        except Unavailable as error:
+            if error.code in {REFUSED, FAILED}:
+                return False
+            raise
+
+    def put(self, key: str, pieces: Iterable[bytes], size: int, mark: str) -> None:
+        """Keep `size` bytes under a name that has none yet, and return only when they are there as they were sent.
+
+        `mark` stands for the contents: where an object of that size and mark is there already, all is well, and where another
+        one is, Unavailable has the code s3-taken. What the pieces raise ends it, and leaves nothing.
+        """
+        try:
+            if size <= WHOLE:
+                self._put_whole(key, b"".join(_blocks(pieces, WHOLE)), size, mark)
+            elif not self._holds(key, size, mark):
+                self._put_parts(key, pieces, size, mark)
+        except Unavailable as error:
+            if error.code != TAKEN:
+                raise
+        if not self._holds(key, size, mark):
+            raise self._client.error(AWAY)
+
+    def find(self, key: str) -> Found | None:
+        """What lies under that name, if anything does."""
+        try:
+            head = self._client.ask("head_object", Key=self._prefix + key)
+        except NotFound:
+            return None
+        return Found(head["ContentLength"], head["Metadata"].get(MARK, ""), head["LastModified"].astimezone(UTC))
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """The bytes in pieces; NotFound at once if there are none, Unavailable when they cannot be read."""
+        first = self._range(key, 0)
+        return self._pieces(key, *first)
+
+    def delete(self, key: str) -> None:
+        """Take away what lies under that name; nothing there is no error."""
+        with suppress(NotFound):
+            self._client.ask("delete_object", Key=self._prefix + key)
+
+    def names(self, after: str = "") -> Iterator[tuple[str, datetime]]:
+        """Every name behind `after`, in order, with when it was written by the server's clock."""
+        last = self._prefix + after
+        while True:
+            page = self._client.ask("list_objects_v2", Prefix=self._prefix, StartAfter=last, MaxKeys=PAGE)
+            for row in page.get("Contents", []):
+                last = row["Key"]
+                yield last.removeprefix(self._prefix), row["LastModified"].astimezone(UTC)
+            if not page["IsTruncated"]:
+                return
+
+    def _holds(self, key: str, size: int, mark: str) -> bool:
+        """Whether this very object lies there; Unavailable when another does."""
+        found = self.find(key)
+        if found and (found.size, found.mark) != (size, mark):
+            raise self._client.error(TAKEN)
+        return found is not None
+
+    def _put_whole(self, key: str, data: bytes, size: int, mark: str) -> None:
+        if len(data) != size:
+            raise self._client.error(DAMAGED)
+        said = self._send("put_object", data, Key=self._prefix + key, IfNoneMatch="*", **self._words(mark))
+        if not _is_same(said, data):
+            self.delete(key)  # or the next try would take it for a good one
+            raise self._client.error(DAMAGED)
+
+    def _put_parts(self, key: str, pieces: Iterable[bytes], size: int, mark: str) -> None:
+        """In parts of bounded size, which become an object only when all of them are there."""
+        kind = {} if self._md5 else {"ChecksumAlgorithm": "SHA256"}
+        begun = self._client.ask("create_multipart_upload", Key=self._prefix + key, **kind, **self._words(mark))
+        upload = {"Key": self._prefix + key, "UploadId": begun["UploadId"]}
+        try:
+            parts: list[dict[str, Any]] = []
+            sent = 0
+            for data in _blocks(pieces, PART):
+                said = self._send("upload_part", data, **upload, PartNumber=len(parts) + 1)
+                if not _is_same(said, data):
+                    raise self._client.error(DAMAGED)
+                sent += len(data)
+                told: dict[str, Any] = {name: said[name] for name in ("ETag", "ChecksumSHA256") if name in said}
+                parts.append({"PartNumber": len(parts) + 1, **told})
+            if sent != size:
+                raise self._client.error(DAMAGED)
+            self._client.ask("complete_multipart_upload", **upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
+        except BaseException:
+            with suppress(CaptureError):
+                self._client.ask("abort_multipart_upload", **upload)
+            raise
+
+    def _words(self, mark: str) -> dict[str, Any]:
+        """What is said of an object beside its bytes."""
+        return {"Metadata": {MARK: mark}, **self._about}
+
+    def _send(self, operation: str, data: bytes, **words: Any) -> dict[str, Any]:
+        """Send bytes with their checksum, for the server to compare."""
+        sums = {"ContentMD5": _base64(_md5(data))} if self._md5 else {"ChecksumSHA256": _base64(_sha256(data))}
+        # a body that is read piece by piece has to go on, not to be over, within the time-out
+        return self._client.ask(operation, Body=io.BytesIO(data), **sums, **words)
+
+    def _pieces(self, key: str, data: bytes, total: int, etag: str) -> Iterator[bytes]:
+        start = 0
+        while True:
+            for offset in range(0, len(data), PIECE):
+                yield data[offset : offset + PIECE]
+            start += len(data)
+            if start >= total:
+                return
+            data, _, _ = self._range(key, start, IfMatch=etag)
+
+    def _range(self, key: str, start: int, **when: str) -> tuple[bytes, int, str]:
+        """The bytes from there on, at most RANGE of them; how many there are in all; and what tells that they are the same."""
+        asked = f"bytes={start}-{start + RANGE - 1}"
+        for last in (False, True):  # reading is tried twice: nothing comes of it but the bytes
+            try:
+                said = self._client.ask("get_object", Key=self._prefix + key, Range=asked, **when)
+                with closing(said["Body"]) as body:
+                    data = self._client.ours(body.read)
+                return data, int(said["ContentRange"].rpartition("/")[2]), said["ETag"]
+            except Unavailable as error:
+                if last or error.code != AWAY:
+                    raise
+        raise AssertionError
+
+
+def _blocks(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """The same bytes in blocks of that size, the last one shorter; one of them in memory at a time."""
+    block = io.BytesIO()
+    for piece in pieces:
+        rest = memoryview(piece)
+        while rest:
+            taken = rest[: size - block.tell()]
+            block.write(taken)
+            rest = rest[len(taken) :]
+            if block.tell() == size:
+                yield block.getvalue()
+                block = io.BytesIO()
+    if block.tell():
+        yield block.getvalue()
+
+
+def _is_same(said: Mapping[str, Any], data: bytes) -> bool:
+    """Whether the server says that it has these bytes: by SHA-256, or where it knows none by the MD5 that is the ETag."""
+    told = said.get("ChecksumSHA256")
+    return bool(told == _base64(_sha256(data)) if told else said["ETag"].strip('"') == _md5(data).hex())
+
+
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
+
+
+def _md5(data: bytes) -> bytes:
+    return hashlib.md5(data, usedforsecurity=False).digest()
+
+
+def _base64(digest: bytes) -> str:
+    return base64.b64encode(digest).decode()

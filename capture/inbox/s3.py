@@ -1,0 +1,41 @@
+"""An inbox in S3: one object a bundle, its ZIP, in a bucket of the practice's."""
+
+import hashlib
+
+from capture.bucket.objects import Bucket
+from capture.bucket.words import read_bucket
+from capture.inbox.base import BundleFiles, Placed
+from capture.inbox.options import Options
+from capture.sealing.archive import archive_size, stream_archive
+
+_PREFIX = r"(?!/)([\w!.*'()/-]|\{ods\}){1,200}"
+
+
+class S3Inbox:
+    """An Inbox. `{ods}` in `prefix` stands for the ODS code of the bundle's practice."""
+
+    def __init__(self, bucket: Bucket, prefix: str) -> None:
+        self._bucket, self._prefix = bucket, prefix
+
+    def put(self, bundle: BundleFiles) -> Placed:
+        """See Inbox. It goes by as it is read; what is found to be damaged then never becomes an object."""
+        key = f"{self._prefix.replace('{ods}', bundle.practice)}{bundle.receipt}-{bundle.id}.zip"
+        entries = bundle.checked_entries
+        self._bucket.put(key, stream_archive(entries), archive_size(entries), _mark(bundle))
+        return Placed()
+
+    def check(self) -> str:
+        """See Checks."""
+        return self._bucket.check()
+
+
+def make_s3(options: Options) -> S3Inbox:
+    """The inbox that these options describe."""
+    prefix = options.text("prefix", "", form=_PREFIX, like="letters, digits, {ods} and -_.!*'()/, no / at the start")
+    return S3Inbox(read_bucket(options, ""), prefix)
+
+
+def _mark(bundle: BundleFiles) -> str:
+    """What the ZIP is made of, as one hash: the same for the same ZIP, and known before it is made."""
+    made_of = [f"{file.name} {file.size} {file.sha256}\n" for file in bundle.files]
+    return hashlib.sha256(f"{bundle.created.isoformat()}\n{''.join(made_of)}".encode()).hexdigest()
