@@ -4,6 +4,8 @@ from collections.abc import Callable
 from ctypes.util import find_library
 from dataclasses import dataclass
 
+from sqlalchemy.orm import Session
+
 from capture.counters import describe
 from capture.domain.links import TOKEN_LENGTH
 from capture.domain.messages import LONGEST_TEXT, reminder, text_message
@@ -18,6 +20,7 @@ from capture.sealing.keys import SigningKey
 from capture.settings import ROOT, Settings, load_settings
 from capture.store.audit import check_chain
 from capture.store.database import Database, database_exists, is_alive
+from capture.store.delivery_list import list_open
 from capture.store.practices import list_practices
 from capture.store.recipients import current_recipients
 from capture.store.scrubbing import list_damages
@@ -146,6 +149,19 @@ def _find_database(settings: Settings) -> list[Finding]:
             if damaged:
                 fact = f"damaged or missing in the store, of these receipts: {', '.join(damaged)}"
                 findings.append(Finding(False, "stored parts", fact, "capture restore DIR --parts puts back what a backup has"))
+            findings += _find_deliveries(db)
     finally:
         database.close()
+    return findings
+
+
+def _find_deliveries(db: Session) -> list[Finding]:
+    """What did not arrive: given up, or so late that the practice was told."""
+    findings = []
+    rows = [row for row in list_open(db, None, MOST) if row.told or row.state == "given up"]
+    for state, fact in {"given up": "given up", "queued": "late", "under way": "not collected"}.items():
+        named = [f"{row.ods} {row.receipt} to {row.inbox} ({row.last_error or 'no error'})" for row in rows if row.state == state]
+        if named:
+            hint = "capture deliveries list shows all of them"
+            findings.append(Finding(False, "deliveries", f"{fact}, of these receipts: {', '.join(named)}", hint))
     return findings

@@ -46,6 +46,7 @@ class Settings:
     languages: Names
     worker: bool
     audit_heads: str
+    senders: int
     scrub_days: int
     security_contact: str
     openid: str

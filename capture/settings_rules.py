@@ -28,6 +28,7 @@ RANGES = {
     "upload_memory": (1_000_000, 1 << 40),
     "upload_minutes": (1, 720),
     "link_days": (1, 28),
+    "senders": (1, 64),
     "scrub_days": (1, 365),
     "mail_port": (1, 65_535),
     "message_seconds": (1, 20),

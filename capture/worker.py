@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from time import monotonic
 
-from capture.actions.deliver import deliver_next
+from capture.actions.deliver import deliver_to_pages
 from capture.actions.expire import expire_due
 from capture.actions.flag_waiting import flag_waiting
 from capture.actions.follow_deliveries import Follower
@@ -15,6 +15,8 @@ from capture.actions.purge import purge
 from capture.actions.scrub import scrub_due
 from capture.actions.send_message import send_next
 from capture.actions.send_webhooks import send_webhook, sweep_webhooks
+from capture.actions.senders import Senders
+from capture.actions.tell_late import tell_late
 from capture.errors import CaptureError
 from capture.services import Services
 
@@ -22,21 +24,25 @@ logger = logging.getLogger("capture.worker")
 PAUSE = 1.0
 """Seconds between two looks at an empty outbox."""
 LAST_STEP = 1.0
-"""Seconds that what is being sent gets to come to its end."""
+"""Seconds that what is being sent gets to come to its end, all of it together."""
 SWEEP_EVERY = 60.0
 """Seconds between two looks for links and photos whose time is over."""
 
 
 def work(services: Services, stop: threading.Event) -> None:
-    """Deliver until `stop` is set. What else waits for others goes in threads of its own: one that stalls holds up no bundle."""
+    """Deliver until `stop` is set. Whatever goes outside goes in threads of its own: who stalls there holds up no other.
+
+    This thread brings bundles to the staff pages and does the sweeps.
+    """
     sweep_at, forgotten = monotonic(), False  # at the start too: an earlier worker may have died before it could forget
 
     def step() -> bool:
         nonlocal sweep_at, forgotten
-        busy = deliver_next(services)
+        busy = deliver_to_pages(services)
         if monotonic() >= sweep_at:
             expire_due(services)
             flag_waiting(services)
+            tell_late(services)
             sweep_webhooks(services)
             sweep_at = monotonic() + SWEEP_EVERY
             note_due_heads(services)
@@ -45,20 +51,20 @@ def work(services: Services, stop: threading.Event) -> None:
             forgotten = (not purge(services) and clean) or services.database.forget_deleted()
         return busy
 
-    steps = {
-        "webhooks": partial(send_webhook, services),
-        "messages": partial(send_next, services),
-        "way stations": Follower(services).step,
-    }
-    beside = [threading.Thread(target=_repeat, args=(one, stop), name=name, daemon=True) for name, one in steps.items()]
+    senders = Senders(services)
+    steps = {f"sender {number}": senders.step for number in range(1, senders.count + 1)}
+    steps |= {"webhooks": partial(send_webhook, services), "messages": partial(send_next, services)}
+    steps["way stations"] = Follower(services).step
+    beside = [threading.Thread(target=_repeat, args=(act, stop), name=name, daemon=True) for name, act in steps.items()]
     for thread in beside:
         thread.start()
     try:
         _repeat(step, stop)
     finally:
         stop.set()
+        until = monotonic() + LAST_STEP
         for thread in beside:
-            thread.join(LAST_STEP)
+            thread.join(max(0.0, until - monotonic()))
 
 
 def _repeat(step: Callable[[], bool], stop: threading.Event) -> None:

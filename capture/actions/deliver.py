@@ -7,21 +7,22 @@ import threading
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 from sqlalchemy.orm import Session
 
-from capture.actions.queue_notice import queue_notice
+from capture.actions.queue_notice import queue_arrival, queue_notice
 from capture.domain.requests import State
 from capture.errors import BundleError, CaptureError, PhotosDeleted, Unavailable, Undeliverable
+from capture.inbox import WEB
 from capture.inbox.base import BundleFile, BundleFiles, Placed
 from capture.sealing.contents import MANIFEST, REQUEST_PART, SIGNATURE, Manifest
 from capture.sealing.records import from_json
 from capture.services import Services
 from capture.store import audit, deliveries, requests
 from capture.store.deliveries import Lease
-from capture.store.models import Bundle, Photo, Practice
+from capture.store.models import Bundle, Photo, Practice, Request
 from capture.store.outbox import LEASE
 from capture.store.photos import check_kept, current_photos
 
@@ -45,6 +46,11 @@ def deliver_next(services: Services, *, only: Collection[str] = (), but: Collect
     return lease is not None
 
 
+def deliver_to_pages(services: Services) -> bool:
+    """The same for the staff pages alone."""
+    return deliver_next(services, only=[WEB])
+
+
 def take_due(services: Services, *, only: Collection[str] = (), but: Collection[str] = ()) -> Lease | None:
     """The right to make the delivery that has been due longest: to any inbox, to one of `only`, or to none of `but`."""
     with services.database.write() as db:
@@ -61,6 +67,13 @@ def deliver(services: Services, lease: Lease) -> bool:
         return False
     _settle(services, lease, placed)
     return True
+
+
+def note_arrival(services: Services, db: Session, request: Request, inbox: str, now: datetime) -> None:
+    """Move a locked request on with its first inbox, and tell the practice; later ones change nothing (ADR 10)."""
+    if request.state == State.SUBMITTED:
+        requests.move(db, request, State.DELIVERED, actor="worker", now=now, inbox=inbox)
+        queue_arrival(services, db, db.get_one(Practice, request.practice_id), request.receipt)
 
 
 def wait_before(attempt: int) -> timedelta:
@@ -129,14 +142,14 @@ def _put(services: Services, lease: Lease) -> Placed:
 
 
 def _settle(services: Services, lease: Lease, placed: Placed) -> None:
-    """Note the success; the request has been delivered as soon as its first inbox has the bundle (ADR 10)."""
+    """Note the success."""
     now = services.clock()
     with services.database.write() as db:
         request = requests.lock_request(db, lease.request_id)
         if not placed.final:
             deliveries.mark_under_way(db, lease, now, placed.reference)
-        elif deliveries.mark_delivered(db, lease, now, placed.reference) and request.state == State.SUBMITTED:
-            requests.move(db, request, State.DELIVERED, actor="worker", now=now, inbox=lease.inbox)
+        elif deliveries.mark_delivered(db, lease, now, placed.reference):
+            note_arrival(services, db, request, lease.inbox, now)
 
 
 def _note_failure(services: Services, lease: Lease, error: Exception) -> None:
@@ -148,7 +161,7 @@ def _note_failure(services: Services, lease: Lease, error: Exception) -> None:
     with services.database.write() as db:
         if lease.attempts < most:
             held = deliveries.put_back(db, lease, now + wait_before(lease.attempts + 1), code)
-        elif held := deliveries.give_up(db, lease, code):
+        elif held := deliveries.give_up(db, lease, now, code):
             facts = {"inbox": lease.inbox, "error": code}
             audit.append(
                 db, lease.practice_id, actor="worker", action="delivery given up", subject=lease.request_id, at=now, **facts

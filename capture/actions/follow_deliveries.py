@@ -6,8 +6,8 @@ from datetime import timedelta
 from functools import partial
 from time import monotonic
 
+from capture.actions.deliver import note_arrival
 from capture.actions.queue_notice import queue_notice
-from capture.domain.requests import State
 from capture.errors import CaptureError, Unavailable, Undeliverable
 from capture.inbox.base import CAME_BACK, Tracks
 from capture.services import Services
@@ -93,8 +93,8 @@ def _arrived(services: Services, found: UnderWay) -> None:
     now = services.clock()
     with services.database.write() as db:
         request = requests.lock_request(db, found.request_id)
-        if under_way.mark_taken(db, found, now) and request.state == State.SUBMITTED:
-            requests.move(db, request, State.DELIVERED, actor="worker", now=now, inbox=found.inbox)
+        if under_way.mark_taken(db, found, now):
+            note_arrival(services, db, request, found.inbox, now)
 
 
 def _came_back(services: Services, found: UnderWay) -> None:

@@ -23,6 +23,7 @@ def choices_of(practice: Practice) -> Choices:
         keep_attached_days=practice.keep_attached_days,
         keep_collected_days=practice.keep_collected_days,
         notice_email=practice.notice_email,
+        notice_arrived=practice.notice_arrived,
     )
 
 

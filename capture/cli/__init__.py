@@ -6,7 +6,7 @@ settings, keys or database are not ready.
 
 import click
 
-from capture.cli import audit, collecting, files, keeping, opening, practices, proving, service, systems
+from capture.cli import audit, collecting, deliveries, files, keeping, opening, practices, proving, service, systems
 
 _EPILOG = "Exit codes: 0 done, 1 not done, 2 used wrongly, 3 photo, bundle or key refused, 4 settings, keys or database not ready."
 
@@ -30,6 +30,7 @@ for command in (
     practices.member,
     audit.audit,
     service.check,
+    deliveries.deliveries,
     keeping.scrub,
     opening.open_bundle,
     collecting.collect,

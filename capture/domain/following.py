@@ -55,6 +55,7 @@ EVENTS = {
     "request submitted": "Patient sent the photos",
     "request delivered": "Photos are in the practice’s inbox",
     "delivery hurried": "Delivery tried again at once",
+    "delivery late": "Delivery to one inbox took too long; the practice was told",
     "delivery given up": "Delivery failed too often and is no longer tried; the practice was told",
     "delivery came back": "Photos came back from an inbox, where nobody took them; the practice was told",
     "delivery again": "Delivery sent again",

@@ -14,6 +14,8 @@ NOTICES = {
     "locked": "A link was closed because someone gave too many wrong dates of birth.",
     "keys": "The keys of your practice are being changed. If you do not expect this, speak to your manager today.",
     "damaged": "A photo that a patient sent was damaged in storage. The others can be opened.",
+    "arrived": "Photos from a patient have arrived. There may be more than these.",
+    "late": "Photos from a patient could not be brought to one of your practice's inboxes yet. They are tried again by themselves.",
     "given-up": "Photos from a patient could not be delivered, and are no longer tried. A manager can send them again.",
     "drill": "It is time to try the recovery sheet of your practice's key.",
 }
@@ -75,9 +77,10 @@ The link works once, for {days} days. If you do not expect it, delete this e-mai
 """
 
 
-def notice(kind: str, address: str) -> str:
+def notice(kind: str, address: str, receipt: str = "") -> str:
     """What staff read by e-mail; `address` is that of their inbox page. Each kind has as many bytes: the length tells nothing."""
-    said = f"{NOTICES[kind]}\n\nSign in to see more:\n{address}\n\nFor their safety this e-mail says nothing about patients."
+    news = f"{NOTICES[kind]} The newest receipt is {receipt}." if receipt else NOTICES[kind]
+    said = f"{news}\n\nSign in to see more:\n{address}\n\nFor their safety this e-mail says nothing about patients."
     lines = [part for line in said.splitlines() for part in textwrap.wrap(line, _NOTICE_WIDTH, break_long_words=False) or [""]]
     lines += [""] * (_NOTICE_LINES - len(lines))
     return "".join(f"{line:<{_NOTICE_WIDTH}}\n" for line in lines)

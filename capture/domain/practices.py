@@ -21,7 +21,7 @@ class Choices:
     `wait_hours` counts hours in which the practice is open, until staff are told that photos wait; `remind_days` days, until a
     patient who did nothing is reminded (0: never); `keep_attached_days` and `keep_collected_days` days, until photos that are
     attached, and those that were only opened, are deleted; `notice_email` is told what waits for staff, the
-    managers where it is empty.
+    managers where it is empty; with `notice_arrived` it is told of new photos too.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Choices:
     keep_attached_days: int
     keep_collected_days: int
     notice_email: str
+    notice_arrived: bool
 
 
 def find_problems(

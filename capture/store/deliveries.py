@@ -4,11 +4,11 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from capture.errors import Conflict, NotFound
-from capture.store.models import Bundle, Delivery, DeliveryTry, Request
+from capture.store.models import Bundle, Delivery, DeliveryTry
 from capture.store.outbox import LEASE, lease_row, settle
 
 
@@ -71,9 +71,9 @@ def put_back(db: Session, lease: Lease, due_at: datetime, error: str) -> bool:
     return settle(db, Delivery, lease.delivery_id, lease.fence, due_at=due_at, last_error=error)
 
 
-def give_up(db: Session, lease: Lease, error: str) -> bool:
-    """Try no more, so that it holds up nothing behind it; `again` takes that back."""
-    return settle(db, Delivery, lease.delivery_id, lease.fence, state="given up", last_error=error)
+def give_up(db: Session, lease: Lease, now: datetime, error: str) -> bool:
+    """Try no more, so that it holds up nothing behind it; the caller tells staff. `make_due` takes that back."""
+    return settle(db, Delivery, lease.delivery_id, lease.fence, state="given up", told_at=now, last_error=error)
 
 
 def note_try(db: Session, lease: Lease, now: datetime, error: str) -> None:
@@ -82,44 +82,30 @@ def note_try(db: Session, lease: Lease, now: datetime, error: str) -> None:
     db.flush()
 
 
-@dataclass(frozen=True)
-class Shown:
-    """A delivery as managers see it; `created_at` is when the patient sent the photos."""
-
-    id: str
-    request_id: str
-    receipt: str
-    inbox: str
-    attempts: int
-    last_error: str
-    due_at: datetime
-    delivered_at: datetime | None
-    created_at: datetime
+def list_late(db: Session, queued_before: datetime, handed_before: datetime, limit: int) -> list[Delivery]:
+    """Deliveries nobody was told of that were queued before then and wait, or under way before then; held, the oldest first."""
+    waits = and_(Delivery.state == "queued", Bundle.created_at <= queued_before)
+    is_late = or_(waits, and_(Delivery.state == "under way", Delivery.handed_at <= handed_before))
+    query = select(Delivery).join(Bundle, Bundle.id == Delivery.bundle_id).where(Delivery.told_at.is_(None), is_late)
+    return list(db.scalars(query.order_by(Bundle.created_at).limit(limit).with_for_update(skip_locked=True, of=Delivery)))
 
 
-def list_deliveries(db: Session, practice_id: str, limit: int) -> list[Shown]:
-    """The practice's deliveries: first those that were not made yet, then the others, each the newest first."""
-    columns = (Delivery.id, Request.id, Request.receipt, Delivery.inbox, Delivery.attempts, Delivery.last_error, Delivery.due_at)
-    query = select(*columns, Delivery.delivered_at, Bundle.created_at).where(Bundle.practice_id == practice_id)
-    query = query.join(Bundle, Bundle.id == Delivery.bundle_id).join(Request, Request.id == Bundle.request_id)
-    rows = db.execute(query.order_by(Delivery.state == "delivered", Bundle.created_at.desc(), Delivery.id).limit(limit))
-    return [Shown(*row) for row in rows]
+def make_due(db: Session, practice_id: str, delivery_id: str, now: datetime) -> tuple[str, str]:
+    """Let a delivery that failed or was given up be made at once; its request's id, and the state it was in.
 
-
-def make_due(db: Session, practice_id: str, delivery_id: str, now: datetime) -> str:
-    """Let a delivery that failed be made at once; gives its request's id.
-
-    NotFound: it is not the practice's. Conflict: it arrived, or no try of it has failed. Whoever is at it now may finish: both
-    bring the same bundle to the same place.
+    NotFound: it is not the practice's. Conflict: it arrived, is under way, or no try of it has failed. Whoever is at it now may
+    finish: both bring the same bundle to the same place. One that was given up gets as many tries as at first.
     """
     row = db.get(Delivery, delivery_id, with_for_update=True, populate_existing=True)
-    bundle = db.get_one(Bundle, row.bundle_id) if row else None
-    if row is None or bundle is None or bundle.practice_id != practice_id:
+    if row is None or row.practice_id != practice_id:
         raise NotFound
-    if row.state != "queued" or not row.last_error:
+    before = row.state
+    if before == "given up":
+        row.state, row.attempts, row.last_error = "queued", 0, ""
+    elif before != "queued" or not row.last_error:
         raise Conflict("These photos do not wait for another try.")
     row.due_at = now
-    return bundle.request_id
+    return db.get_one(Bundle, row.bundle_id).request_id, before
 
 
 def all_delivered(db: Session, bundle_id: str) -> bool:

@@ -86,10 +86,20 @@ def queue_message(
     row = MessageRow(id=new_id(), practice_id=practice_id, request_id=request_id, kind=kind, channel=channel, state="queued")
     row.due_at = row.wanted_at = due_at
     row.to_sealed = db.info["vault"].seal(to, f"messages.to/{row.id}")
-    row.text_sealed = db.info["vault"].seal([subject, text], f"messages.text/{row.id}")
+    row.text_sealed = _seal_text(db, row.id, subject, text)
     db.add(row)
     db.flush()
     return row.id
+
+
+def reword(db: Session, practice_id: str, kind: str, text: str) -> None:
+    """Let the messages of that kind that wait for a practice say something newer."""
+    of_kind = (MessageRow.practice_id == practice_id, MessageRow.kind == kind, MessageRow.state == "queued")
+    for row in db.scalars(select(MessageRow).where(*of_kind).with_for_update()):
+        if row.text_sealed:
+            subject, _ = db.info["vault"].open(row.text_sealed, f"messages.text/{row.id}")
+            row.text_sealed = _seal_text(db, row.id, subject, text)
+    db.flush()
 
 
 def lease_due(db: Session, now: datetime) -> Lease | None:
@@ -176,6 +186,11 @@ def last_wanted(db: Session, practice_id: str, kind: str, now: datetime) -> tupl
 def _step(row: MessageRow) -> Step:
     text = describe(row.kind, row.channel, row.state, row.last_error)
     return Step(row.settled_at or row.wanted_at, text, row.kind, row.state == "queued")
+
+
+def _seal_text(db: Session, row_id: str, subject: str, text: str) -> bytes:
+    sealed: bytes = db.info["vault"].seal([subject, text], f"messages.text/{row_id}")
+    return sealed
 
 
 def _close(db: Session, lease: Lease, **values: object) -> bool:

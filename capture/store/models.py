@@ -16,6 +16,7 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     text,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -80,6 +81,7 @@ class Practice(Base):
     keep_attached_days: Mapped[int] = mapped_column(default=30, server_default="30")  # from "attached" until it is deleted
     keep_collected_days: Mapped[int] = mapped_column(default=90, server_default="90")  # from "collected" until it is deleted
     notice_email: Mapped[str] = mapped_column(String(254), default="", server_default=EMPTY)  # who is told that photos wait
+    notice_arrived: Mapped[bool] = mapped_column(default=True, server_default=true())  # is that address told of new photos too
     recipients_mac: Mapped[str] = mapped_column(String(64))  # shows that this service wrote the recipients (SECURITY 35)
     created_at: Mapped[datetime]
 
@@ -229,6 +231,7 @@ class Delivery(Base, Outgoing):
     __table_args__ = (
         UniqueConstraint("bundle_id", "inbox"),
         Index("ix_deliveries_state_due_at", "state", "due_at"),
+        Index("ix_deliveries_practice_id_state_number", "practice_id", "state", "number"),
         Index("ix_deliveries_queued", "practice_id", "inbox", "number", sqlite_where=_QUEUED, postgresql_where=_QUEUED),
     )
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)

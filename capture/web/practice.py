@@ -84,6 +84,7 @@ def _read(errors: Errors) -> Choices:
         keep_attached_days=_read_number("keep_attached_days"),
         keep_collected_days=_read_number("keep_collected_days"),
         notice_email=text_of(form, "notice_email", MAX_EMAIL + 1),
+        notice_arrived="notice_arrived" in form,
     )
 
 

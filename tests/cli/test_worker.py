@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from capture import worker
-from capture.actions.deliver import deliver_next
+from capture.actions.deliver import deliver_to_pages
 from capture.actions.webhooks import add_webhook
 from capture.domain.requests import State
 from capture.errors import Unavailable
@@ -33,7 +33,7 @@ def test_a_step_that_fails_is_tried_again(
     """A database that is away and an error nobody foresaw are noted, without what the error said, and the work goes on (7)."""
     asked = make_request(services, make_practice(services))
     make_submitted(services, asked, delivered=False)
-    stop, deliver = threading.Event(), deliver_next
+    stop, deliver = threading.Event(), deliver_to_pages
     steps = [raises(Unavailable(hint="the database answers: no")), raises(KeyError("Mrs Ada Byron")), deliver]
 
     def next_step(given: Services) -> bool:
@@ -42,7 +42,7 @@ def test_a_step_that_fails_is_tried_again(
         stop.set()
         return deliver(given)
 
-    monkeypatch.setattr(worker, "deliver_next", next_step)
+    monkeypatch.setattr(worker, "deliver_to_pages", next_step)
     monkeypatch.setattr(worker, "PAUSE", 0)
     with caplog.at_level(logging.ERROR, "capture.worker"):
         worker.work(services, stop)
@@ -56,7 +56,7 @@ def test_the_loop_notes_links_whose_time_is_over(services: Services, monkeypatch
     looks: list[int] = []
     stop = threading.Event()
     monkeypatch.setattr(worker, "expire_due", lambda _services: looks.append(1))
-    monkeypatch.setattr(worker, "deliver_next", lambda _services: False)
+    monkeypatch.setattr(worker, "deliver_to_pages", lambda _services: False)
     monkeypatch.setattr(worker, "PAUSE", 0.01)
     times = iter([0.0, 0.0, 0.0, 59.9, 60.0, 60.0])
 
@@ -89,7 +89,7 @@ def test_a_text_that_stalls_holds_up_no_bundle(services: Services, monkeypatch: 
         return False
 
     monkeypatch.setattr(worker, "send_next", stall)
-    monkeypatch.setattr(worker, "deliver_next", deliver)
+    monkeypatch.setattr(worker, "deliver_to_pages", deliver)
     monkeypatch.setattr(worker, "LAST_STEP", 0.1)
     worker.work(services, stop)
     assert delivered == [True]
@@ -158,7 +158,7 @@ def test_the_journal_is_emptied_until_it_is_empty(services: Services, monkeypatc
 
     monkeypatch.setattr(worker, "purge", purge)
     monkeypatch.setattr(Database, "forget_deleted", forget)
-    monkeypatch.setattr(worker, "deliver_next", lambda _services: False)
+    monkeypatch.setattr(worker, "deliver_to_pages", lambda _services: False)
     monkeypatch.setattr(worker, "monotonic", lambda: next(times) * 60.0)
     monkeypatch.setattr(worker, "PAUSE", 0)
     worker.work(services, stop)

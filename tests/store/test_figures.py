@@ -6,7 +6,7 @@ import pytest
 
 from capture.domain.requests import State
 from capture.errors import Conflict, NotFound
-from capture.store import deliveries, figures
+from capture.store import deliveries, delivery_list, figures
 from capture.store.audit import append
 from capture.store.database import Database
 from capture.store.models import Delivery, Practice
@@ -72,11 +72,13 @@ def test_deliveries_that_wait_come_first_and_can_be_hurried(database: Database, 
         rows[failed.id].last_error, rows[failed.id].due_at = "unavailable", NOW + WEEK
         ids = {bundle.id: rows[bundle.id].id for bundle in (done, failed, fresh)}
     with database.read() as db:
-        listed = deliveries.list_deliveries(db, practice.id, 9)
-        assert [one.id for one in listed[2:]] == [ids[done.id]]
-        assert {one.request_id for one in listed[:2]} == {failed.request_id, fresh.request_id}
-        assert len(deliveries.list_deliveries(db, practice.id, 1)) == 1
-        assert deliveries.list_deliveries(db, "0" * 32, 9) == []
+        assert [one.id for one in delivery_list.list_open(db, practice.id, 9)] == [ids[failed.id], ids[fresh.id]]
+        assert len(delivery_list.list_open(db, None, 1)) == 1
+        assert delivery_list.list_open(db, "0" * 32, 9) == []
+        assert [one.id for one in delivery_list.list_arrived(db, practice.id, 9)] == [ids[done.id]]
+        assert delivery_list.list_arrived(db, practice.id, 9, ids[done.id]) == []
+        with pytest.raises(NotFound):
+            delivery_list.list_arrived(db, "0" * 32, 9, ids[done.id])
     for practice_id, delivery_id, kind in (
         ("0" * 32, ids[failed.id], NotFound),
         (practice.id, "0" * 32, NotFound),
@@ -86,6 +88,6 @@ def test_deliveries_that_wait_come_first_and_can_be_hurried(database: Database, 
         with pytest.raises(kind), database.write() as db:
             deliveries.make_due(db, practice_id, delivery_id, NOW)
     with database.write() as db:
-        assert deliveries.make_due(db, practice.id, ids[failed.id], NOW) == failed.request_id
+        assert deliveries.make_due(db, practice.id, ids[failed.id], NOW) == (failed.request_id, "queued")
     with database.read() as db:
         assert db.get_one(Delivery, ids[failed.id]).due_at == NOW

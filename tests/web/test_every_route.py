@@ -11,7 +11,7 @@ from capture.actions.save_template import TemplateDraft, save_template
 from capture.actions.tokens import issue_token
 from capture.actions.webhooks import add_webhook
 from capture.services import Services
-from capture.store.deliveries import list_deliveries
+from capture.store.delivery_list import list_arrived
 from capture.store.recipients import list_identities
 from capture.web.patient import NO_SESSION
 from tests.builders import (
@@ -68,7 +68,7 @@ def make_house(app: Flask, services: Services, name: str) -> House:
     member = make_member(services, practice)
     ids["practice_id"] = practice.id
     with services.database.read() as db:
-        ids["delivery_id"] = list_deliveries(db, practice.id, 1)[0].id
+        ids["delivery_id"] = list_arrived(db, practice.id, 1)[0].id
     template = TemplateDraft("Mole", "back", "", "lesion", "", 7)
     ids["template_id"] = save_template(services, practice.id, template, actor=member.id)
     ids["passkey_id"] = make_passkey(services, member)
