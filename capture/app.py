@@ -29,6 +29,7 @@ from capture.services import Services
 from capture.settings import ROOT, Settings
 from capture.store.blobs import FolderBlobs
 from capture.store.database import Database, database_exists
+from capture.store.journal import Journal
 from capture.store.vault import check_private, load_vault, make_folder
 from capture.web import (
     IdConverter,
@@ -68,20 +69,24 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_services(settings: Settings, *, clock: Callable[[], datetime] = now) -> Services:
+def make_services(settings: Settings, *, clock: Callable[[], datetime] = now, restoring: bool = False) -> Services:
     """Open the data folder and the database, bring the schema up to date, choose the adapters.
 
+    With `restoring` nothing is made: the keys must be there, the database and the journal stay as they are.
     Raises SettingsError when keys are missing that the database depends on, Unavailable when it does not answer.
     """
     catalogue, thresholds = load_catalogue(ROOT / "config"), load_thresholds(ROOT / "config" / "quality.toml")
     presets = load_presets(ROOT / "config" / "presets.toml")
     make_folder(settings.var)
     check_private(settings.var)
-    fresh = not database_exists(settings.database)
+    fresh = not (restoring or database_exists(settings.database))
     vault = load_vault(settings.keys, may_create=fresh)
     signing_key = _signing_key(settings, may_create=fresh)
-    database = Database(settings.database, vault)
-    database.migrate()
+    journal = Journal(settings.journal_file, vault)
+    database = Database(settings.database, vault, journal)
+    if not restoring:
+        database.migrate()
+        journal.begin(clock())
     return Services(
         settings=settings,
         catalogue=catalogue,
@@ -90,6 +95,7 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now) ->
         vault=vault,
         signing_key=signing_key,
         database=database,
+        journal=journal,
         blobs=FolderBlobs(settings.var / "blobs"),
         cleaner=Cleaner(workers=settings.cleaners),
         arriving=Arriving(memory=settings.upload_memory, lifetime=timedelta(minutes=settings.upload_minutes), clock=clock),

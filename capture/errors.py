@@ -4,6 +4,7 @@
     ├── PhotoRefused                 422   the picture cannot be taken; says why to a patient
     ├── BundleError                  422   a sealed bundle is not whole or not ours
     │   └── AgeError                 422   a file is not age, or not of a kind we support
+    ├── BackupRefused                422   a backup, or the journal, is not as it was written
     ├── TokenRefused                 401   another system's token opens nothing
     ├── NotValid                     422   what another system sent is not as the API describes it
     ├── NotAllowed                   403   a policy says no
@@ -60,6 +61,14 @@ class AgeError(BundleError):
 
     code = "age-invalid"
     sentence = "This is not a valid age file."
+
+
+class BackupRefused(CaptureError):
+    """A file of a backup, or of the journal, that was altered, cut short or taken away; the sentence names it."""
+
+    status = 422
+    code = "backup-altered"
+    sentence = "This backup is not as it was written."
 
 
 class TokenRefused(CaptureError):

@@ -17,6 +17,7 @@ from capture.sealing.keys import SigningKey
 from capture.settings import Settings
 from capture.store.blobs import BlobStore
 from capture.store.database import Database
+from capture.store.journal import Journal
 from capture.store.vault import Vault
 
 
@@ -31,6 +32,7 @@ class Services:
     vault: Vault
     signing_key: SigningKey
     database: Database
+    journal: Journal
     blobs: BlobStore
     cleaner: Cleaner
     arriving: Arriving

@@ -47,6 +47,7 @@ class Settings:
     worker: bool
     audit_heads: str
     senders: int
+    journal: str
     scrub_days: int
     security_contact: str
     openid: str
@@ -87,6 +88,11 @@ class Settings:
     def heads_file(self) -> Path:
         """The file in which the ends of the audit chains are noted."""
         return ROOT / self.audit_heads if self.audit_heads else self.var / "audit-heads.log"
+
+    @property
+    def journal_file(self) -> Path:
+        """The file in which it is noted which links ended and which requests were deleted."""
+        return ROOT / self.journal if self.journal else self.var / "journal.log"
 
 
 def load_settings(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:

@@ -15,10 +15,16 @@ def note_heads(services: Services) -> int:
 
 
 def note_due_heads(services: Services) -> int:
-    """The same if nothing was noted for an hour; whichever process comes first does it for all of them."""
+    """The same if nothing was noted for an hour; whichever process comes first does it for all of them. Trims the journal too."""
+    services.journal.trim(services.clock())
     file = services.settings.heads_file
     age = abs(services.clock().timestamp() - file.stat().st_mtime) if file.exists() else NOTE_EVERY.total_seconds()
     return note_heads(services) if age >= NOTE_EVERY.total_seconds() else 0
+
+
+def list_restores(services: Services) -> list[str]:
+    """When the service was brought back from a backup, in sentences."""
+    return audit_heads.list_restores(services.settings.heads_file, services.signing_key.verifying_key)
 
 
 def find_breaks(services: Services) -> list[str]:

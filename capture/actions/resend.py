@@ -8,6 +8,7 @@ from capture.domain.requests import State
 from capture.errors import Conflict
 from capture.services import Services
 from capture.store import audit, requests
+from capture.store.journal import REPLACED
 
 
 def resend(
@@ -28,7 +29,8 @@ def resend(
         if key != link_key(request.token_hash):
             raise Conflict("This link was made already. It was shown once and cannot be shown again.")
         request.token_hash, request.guesses, request.wait_until = token_hash(token), 0, None
-        audit.append(db, practice_id, actor=actor, action="link replaced", subject=request_id, at=now)
+        event = audit.append(db, practice_id, actor=actor, action="link replaced", subject=request_id, at=now)
+        requests.note_ending(db, event, REPLACED)
         issued = Issued(request_id, request.receipt, link_to(services, token), request.expires_at)
         queue_link(services, db, request, issued.link, to_phone=to_phone, to_email=to_email)
         return issued

@@ -32,6 +32,8 @@ for command in (
     service.check,
     deliveries.deliveries,
     keeping.scrub,
+    keeping.backup,
+    keeping.restore,
     opening.open_bundle,
     collecting.collect,
     proving.answer_test,

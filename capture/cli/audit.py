@@ -34,14 +34,15 @@ def note_head(as_json: bool) -> None:
 @reports_errors
 def verify(as_json: bool) -> None:
     """Walk every audit chain and compare it with what was noted outside the database; says every problem at once."""
-    from capture.actions.note_heads import find_breaks
+    from capture.actions.note_heads import find_breaks, list_restores
 
     services = load_services()
     try:
-        problems = find_breaks(services)
+        problems, restores = find_breaks(services), list_restores(services)
     finally:
         services.close()
-    text = "\n".join(f"PROBLEM  {problem}" for problem in problems) or "Every audit chain is unbroken, and ends where it was noted."
-    print_result(as_json, {"problems": problems}, text)
+    lines = [f"NOTE     {restore}" for restore in restores] + [f"PROBLEM  {problem}" for problem in problems]
+    lines += [] if problems else ["Every audit chain is unbroken, and ends where it was noted."]
+    print_result(as_json, {"problems": problems, "restores": restores}, "\n".join(lines))
     if problems:
         sys.exit(NOT_READY)

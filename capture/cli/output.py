@@ -9,7 +9,7 @@ from typing import Any, ParamSpec
 
 import click
 
-from capture.errors import BundleError, CaptureError, PhotoRefused, SettingsError, Unavailable
+from capture.errors import BackupRefused, BundleError, CaptureError, PhotoRefused, SettingsError, Unavailable
 
 P = ParamSpec("P")
 REFUSED, NOT_READY = 3, 4
@@ -31,7 +31,7 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
                 raise CaptureError(f"{where}{error.strerror or error}") from None
         except CaptureError as error:
             error_lines(error, bool(kwargs.get("as_json")))
-            refused = isinstance(error, PhotoRefused | BundleError)
+            refused = isinstance(error, PhotoRefused | BundleError | BackupRefused)
             sys.exit(REFUSED if refused else NOT_READY if isinstance(error, SettingsError | Unavailable) else 1)
 
     return run

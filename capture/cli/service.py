@@ -21,6 +21,15 @@ def load_services(**overrides: Any) -> Any:
     return make_services(load_settings(**overrides))
 
 
+def load_empty() -> Any:
+    """The same for a restore: no database is made and no key."""
+    from capture.app import make_services
+    from capture.settings import load_settings
+
+    os.umask(0o077)
+    return make_services(load_settings(), restoring=True)
+
+
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65_535), help="Listen on this port instead of the one in the settings.")
 @reports_errors

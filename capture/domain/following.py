@@ -72,6 +72,7 @@ EVENTS = {
     "request locked": "Link locked after 20 wrong dates of birth",
     "link locked": "Link locked after 20 wrong dates of birth; the patient, who is in already, can finish",
     "request expired": "Link expired",
+    "link ended by restore": "Link ended, as the service was brought back from a backup; give it more time, then make a new link",
     "part damaged": "A stored photo was found damaged; the practice was told",
     "part whole": "A stored photo that was damaged is whole again",
     "request purged": "Photos and details deleted",

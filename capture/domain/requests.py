@@ -45,6 +45,8 @@ WAITING = {State.SENT, State.OPENED, State.CONFIRMED}
 """The link still works, or would if its time were not over."""
 MAY_TAKE = WAITING | {State.DRAFTED, State.EXPIRED}
 """Photos may still come in, at once or once the link has been given more time."""
+ENDS = frozenset({State.SUBMITTED, State.CANCELLED, State.EXPIRED, State.LOCKED, State.PURGED})
+"""What a link, or all that a request held, comes to an end by: a backup made before must not undo it (SECURITY 42)."""
 DONE = {State.SUBMITTED, State.DELIVERED, State.COLLECTED, State.ATTACHED}
 """The patient has sent the photos."""
 UNSETTLED = frozenset({State.SUBMITTED, State.DELIVERED, State.LOCKED})

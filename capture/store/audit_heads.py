@@ -3,6 +3,9 @@
 A file to which lines are only ever added. A line is a signature by the service's signing key (Ed25519, base64) and, after a
 space, the JSON that it signs: `at`, `practice` (empty: the service's own chain), `number` and `hash` of the chain's last event,
 and `previous`, the SHA-256 of the line before (empty in the first), so that no line can be taken out of the middle.
+
+A line with `restored` (when the backup was made that was brought back then) says that the chain goes on from there: lines before it
+count no longer, since the hash in this one holds everything before it. Number 0 stands for a chain that the backup did not have.
 """
 
 import base64
@@ -11,6 +14,8 @@ import fcntl
 import hashlib
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -29,11 +34,40 @@ _CONTEXT = b"capture audit head v1\n"
 
 def note_heads(db: Session, path: Path, key: SigningKey, now: datetime) -> int:
     """Add a line for each chain that has grown since its last line; how many. Unavailable when the file cannot be written."""
+    with _held(path) as file:
+        last = {head["practice"]: head["number"] for head in map(_parse, path.read_bytes().splitlines()) if head}
+        heads = db.scalars(select(AuditHead).order_by(AuditHead.practice_id))
+        grown = [{"practice": head.practice_id, "number": head.number, "hash": head.hash} for head in heads]
+        return _append(file, path, [one for one in grown if one["number"] > last.get(one["practice"], 0)], key, now)
+
+
+def note_restored(db: Session, path: Path, key: SigningKey, now: datetime, backup: str) -> None:
+    """Add a line for each chain that says where it goes on after a restore. Unavailable when the file cannot be written."""
+    with _held(path) as file:
+        known = {head["practice"] for head in map(_parse, path.read_bytes().splitlines()) if head}
+        heads = {head.practice_id: head for head in db.scalars(select(AuditHead))}
+        fields = [
+            {"practice": one, "number": heads[one].number if one in heads else 0, "hash": heads[one].hash if one in heads else ""}
+            for one in sorted(known | heads.keys())
+        ]
+        _append(file, path, [{**one, "restored": backup} for one in fields], key, now)
+
+
+def list_restores(path: Path, key: VerifyingKey) -> list[str]:
+    """When the service was brought back from a backup, by the file, in sentences."""
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    found = [(head["at"], head["restored"]) for head in (_read(line, key) for line in lines) if head and "restored" in head]
+    return [f"on {at} the service was brought back from its backup of {made}" for at, made in dict.fromkeys(found)]
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[int]:
+    """The file, open for adding and locked. Unavailable when it cannot be written."""
     try:
         file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX)  # given back by close
-            return _append(db, file, path.read_bytes(), key, now)
+            yield file
         finally:
             os.close(file)
     except OSError as error:
@@ -43,7 +77,8 @@ def note_heads(db: Session, path: Path, key: SigningKey, now: datetime) -> int:
 def find_breaks(db: Session, path: Path, key: VerifyingKey) -> list[str]:
     """What is wrong with the file, and with each chain that it or the database knows, in sentences."""
     problems: list[str] = []
-    noted: dict[str, dict[int, str]] = {head.practice_id: {} for head in db.scalars(select(AuditHead))}
+    here = {head.practice_id for head in db.scalars(select(AuditHead))}
+    noted: dict[str, dict[int, str]] = {practice_id: {} for practice_id in here}
     try:
         lines = path.read_bytes().splitlines()
     except FileNotFoundError:
@@ -57,30 +92,31 @@ def find_breaks(db: Session, path: Path, key: VerifyingKey) -> list[str]:
         elif number > 1 and head["previous"] != previous:
             problems.append(f"before line {number} of {path} a line is missing or was altered")
         if head:
-            noted.setdefault(head["practice"], {})[head["number"]] = head["hash"]
+            if "restored" in head:
+                noted[head["practice"]] = {}
+            if head["number"]:
+                noted.setdefault(head["practice"], {})[head["number"]] = head["hash"]
         previous = _digest(line)
     for practice_id, heads in noted.items():
-        broken = check_chain(db, practice_id, heads)
+        broken = check_chain(db, practice_id, heads) if heads or practice_id in here else ""
         if broken:
             problems.append(f"{f'practice {practice_id}' if practice_id else 'the service'}: {broken}")
     return problems
 
 
-def _append(db: Session, file: int, written: bytes, key: SigningKey, now: datetime) -> int:
-    lines, count = written.splitlines(), 0
-    last = {head["practice"]: head["number"] for head in map(_parse, lines) if head}
+def _append(file: int, path: Path, heads: list[dict[str, Any]], key: SigningKey, now: datetime) -> int:
+    written = path.read_bytes()
+    lines = written.splitlines()
     previous = _digest(lines[-1]) if lines else ""
     if written and not written.endswith(b"\n"):  # the line before was torn off by a power loss: it stays one of its own
         os.write(file, b"\n")
-    for head in db.scalars(select(AuditHead).order_by(AuditHead.practice_id)):
-        if head.number > last.get(head.practice_id, 0):
-            fields = {"practice": head.practice_id, "number": head.number, "hash": head.hash, "previous": previous}
-            signed = json.dumps({"at": now.astimezone(UTC).isoformat(), **fields}).encode()
-            line = base64.b64encode(key.sign(_CONTEXT + signed)) + b" " + signed
-            os.write(file, line + b"\n")
-            previous, count = _digest(line), count + 1
+    for fields in heads:
+        signed = json.dumps({"at": now.astimezone(UTC).isoformat(), **fields, "previous": previous}).encode()
+        line = base64.b64encode(key.sign(_CONTEXT + signed)) + b" " + signed
+        os.write(file, line + b"\n")
+        previous = _digest(line)
     os.fsync(file)
-    return count
+    return len(heads)
 
 
 def _read(line: bytes, key: VerifyingKey) -> dict[str, Any] | None:

@@ -97,6 +97,13 @@ class FolderBlobs:
         except OSError as error:
             raise Unavailable(hint=f"the store of sealed parts cannot be read: {error.strerror}") from error
 
+    def size(self, name: str) -> int | None:
+        """The size of a part in bytes; None if it is not there."""
+        try:
+            return self._path(name).stat().st_size
+        except FileNotFoundError:
+            return None
+
     def _in(self, folder: str) -> list[tuple[str, datetime]]:
         """The names in one folder, in order; none if it is gone by now."""
         found = []

@@ -19,6 +19,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from capture.errors import Conflict, SettingsError, Unavailable
+from capture.store.journal import Journal
 from capture.store.vault import Vault, make_folder
 
 BUSY_SECONDS = 5
@@ -37,9 +38,10 @@ _MIGRATION_LOCK = 0x63617074757265
 class Database:
     """Opens transactions. Every session carries the vault in `session.info["vault"]`."""
 
-    def __init__(self, url: str, vault: Vault) -> None:
+    def __init__(self, url: str, vault: Vault, journal: Journal | None = None) -> None:
         self.url = url
         self._vault = vault
+        self._journal = journal
         self.engine = _make_engine(url)
 
     @contextmanager
@@ -53,12 +55,15 @@ class Database:
         """A transaction that commits at the end, or leaves nothing behind; Unavailable when the database stays busy."""
         with self._session(write=True) as session:
             yield session
+            if self._journal:  # before the act counts: what was noted and never came to be harms nobody, the other way round would
+                session.flush()
+                self._journal.note(session.info["endings"])
             session.commit()
 
     @contextmanager
     def _session(self, *, write: bool) -> Iterator[Session]:
         engine = self.engine.execution_options(capture_write=write)
-        with _our_errors(), Session(engine, expire_on_commit=False, info={"vault": self._vault}) as session:
+        with _our_errors(), Session(engine, expire_on_commit=False, info={"vault": self._vault, "endings": []}) as session:
             yield session
 
     def migrate(self) -> None:
@@ -66,19 +71,35 @@ class Database:
 
         SettingsError when a newer version has migrated it already.
         """
-        config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self.building() as connection:
+            upgrade(connection, "head")
+
+    @contextmanager
+    def building(self) -> Iterator[Connection]:
+        """One transaction that changes the schema, or the whole database: no other of its kind runs beside it."""
         with _our_errors(), self.engine.begin() as connection:
             if connection.dialect.name == "postgresql":
                 connection.execute(text("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0"))  # an index may take minutes
                 connection.execute(select(func.pg_advisory_xact_lock(_MIGRATION_LOCK)))
                 connection.execute(text(f"SET LOCAL lock_timeout = '{BUSY_SECONDS}s'"))  # not for who reads
-            config.attributes["connection"] = connection
-            try:
-                command.upgrade(config, "head")
-            except CommandError:
-                problem = "this database was brought up to date by a newer version than this one"
-                raise SettingsError([problem], hint="start that version, or restore the backup made before it") from None
+            yield connection
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """One look at everything, as it was at one instant, for as long as the block lasts; who writes meanwhile is not held up."""
+        options = (
+            {} if self.engine.dialect.name == "sqlite" else {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        )
+        engine = self.engine.execution_options(capture_write=False, **options)
+        with _our_errors(), engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(text("SET LOCAL statement_timeout = 0"))
+            connection.execute(text("SELECT 1 FROM alembic_version"))  # from here on
+            yield connection
+
+    def session_on(self, connection: Connection) -> Session:
+        """A session inside the transaction that is open there; it commits nothing by itself."""
+        return Session(connection, expire_on_commit=False, info={"vault": self._vault, "endings": []})
 
     def forget_deleted(self) -> bool:
         """Take what was deleted out of SQLite's journal as well; False while someone still reads there: then do it again.
@@ -102,6 +123,18 @@ class Database:
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+
+def upgrade(connection: Connection, revision: str) -> None:
+    """Bring the schema to a revision, in the transaction that is open there. SettingsError when this version does not know it."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, revision)
+    except CommandError:
+        problem = "this database was brought up to date by a newer version than this one"
+        raise SettingsError([problem], hint="start that version, or restore the backup made before it") from None
 
 
 @contextmanager

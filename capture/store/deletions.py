@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import chain, islice
 
 from sqlalchemy import ColumnElement, String, and_, delete, func, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -34,6 +35,12 @@ def note_due(db: Session, now: datetime, limit: int) -> int:
             break
     db.flush()
     return noted
+
+
+def list_due(db: Session, now: datetime, limit: int) -> list[str]:
+    """The ids of requests whose time is over by the rules as they are now, whoever has noted it."""
+    found = (db.scalars(select(Request.id).where(is_due).limit(limit)) for is_due in _rules(db, now))
+    return list(islice(dict.fromkeys(chain.from_iterable(found)), limit))
 
 
 def list_noted(db: Session, now: datetime, limit: int) -> list[str]:

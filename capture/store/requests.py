@@ -8,11 +8,12 @@ from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from capture.domain.links import GUESSES_IN_ALL, wait_after
-from capture.domain.requests import WAITING, State, check_can_move
+from capture.domain.requests import ENDS, WAITING, State, check_can_move
 from capture.errors import NotFound
 from capture.store import audit, webhooks
+from capture.store.journal import LOCKED, Ending
 from capture.store.messages import drop_messages, note_over
-from capture.store.models import Request
+from capture.store.models import AuditEvent, Request
 
 
 @dataclass(frozen=True)
@@ -181,8 +182,15 @@ def move(db: Session, request: Request, to: State, *, actor: str, now: datetime,
     event = audit.append(
         db, request.practice_id, actor=actor, action=action or f"request {to}", subject=request.id, at=now, **facts
     )
+    if to in ENDS:
+        note_ending(db, event, to)
     webhooks.queue_move(db, request, event.number, now)
     return event.number
+
+
+def note_ending(db: Session, event: AuditEvent, act: str) -> None:
+    """Have it noted outside the database, before this transaction commits, that a link ended or a request was deleted."""
+    db.info["endings"].append(Ending(event.at.isoformat(), act, event.practice_id, event.number, event.subject))
 
 
 def reserve_guess(db: Session, request_id: str, now: datetime) -> bool:
@@ -206,7 +214,8 @@ def lock_link(db: Session, request: Request, now: datetime) -> None:
     """Close a link for good after the last guess, and tell staff; who has confirmed already may finish (SECURITY 5)."""
     request.wait_until = None
     if request.state == State.CONFIRMED:
-        audit.append(db, request.practice_id, actor="patient", action="link locked", subject=request.id, at=now)
+        event = audit.append(db, request.practice_id, actor="patient", action="link locked", subject=request.id, at=now)
+        note_ending(db, event, LOCKED)
     else:
         move(db, request, State.LOCKED, actor="patient", now=now)
 

@@ -1,6 +1,6 @@
 """The scrub's memory: how far it has come, and which sealed parts it found damaged or missing."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -70,6 +70,14 @@ def next_parts(db: Session, after: str, until: str, limit: int) -> list[StoredPa
     return [StoredPart(*row) for row in db.execute(query.order_by(Photo.id).limit(limit))]
 
 
+def every_part(db: Session) -> Iterator[StoredPart]:
+    """Each part that belongs to a photo which counts."""
+    query = select(*_COLUMNS).where(Photo.replaced.is_(False)).order_by(Photo.id)
+    with db.execute(query.execution_options(yield_per=1_000)) as rows:
+        for row in rows:
+            yield StoredPart(*row)
+
+
 def stored_bytes(db: Session) -> int:
     """The sizes of all parts that belong to photos which count."""
     return int(db.scalar(select(func.sum(Photo.sealed_size)).where(Photo.replaced.is_(False))) or 0)
@@ -111,7 +119,7 @@ def damages_of(db: Session, request_ids: Collection[str]) -> Mapping[str, list[t
     return found
 
 
-def list_damages(db: Session, limit: int) -> list[tuple[str, str, str, StoredPart]]:
+def list_damages(db: Session, limit: int | None = None) -> list[tuple[str, str, str, StoredPart]]:
     """Damaged parts for the operator, those found first on top: the practice's ODS code, the receipt, the code, the part."""
     query = select(Practice.ods, Request.receipt, Damage.code, *_COLUMNS).join(Photo, Photo.id == Damage.photo_id)
     query = query.join(Request, Request.id == Photo.request_id).join(Practice, Practice.id == Request.practice_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from capture.domain.requests import State
@@ -15,6 +15,7 @@ from capture.errors import CaptureError
 from capture.sealing.keys import Identity, SigningKey
 from capture.store import (
     audit_heads,
+    deletions,
     deliveries,
     invitations,
     key_changes,
@@ -28,6 +29,7 @@ from capture.store import (
     recovery_codes,
     request_templates,
     requests,
+    restoring,
     scrubbing,
     sessions,
     tokens,
@@ -36,6 +38,7 @@ from capture.store import (
     webhooks,
 )
 from capture.store.database import Database
+from capture.store.journal import PURGED, Ending
 from capture.store.models import Bundle, Delivery, Member, Photo, Practice, RecipientRow, Request, new_id
 from tests.store.england import DAY, NOW
 from tests.store.rows import add_bundle, add_photo, add_request
@@ -238,3 +241,19 @@ def compare_ends(db: Session) -> None:
     key = SigningKey.generate()
     with TemporaryDirectory() as folder:
         audit_heads.find_breaks(db, Path(folder) / "heads", key.verifying_key)
+
+
+def restored(db: Session, asked: Asked) -> None:
+    """With a clock of long ago, by which nothing is over yet, and of the first practice's links alone."""
+    before = NOW - timedelta(days=9_000)
+    restoring.apply_endings(db, [Ending(NOW.isoformat(), PURGED, asked.practice.id, 1, asked.sent.id)], before)
+    restoring.drop_gone(db, [asked.photo.blob], before)
+    assert next(scrubbing.every_part(db))
+    assert restoring.heads_of(db)[asked.practice.id]
+    assert restoring.count_unopened(db)
+    assert not deletions.list_due(db, before, 1)
+    with TemporaryDirectory() as folder:
+        audit_heads.note_restored(db, Path(folder) / "heads", SigningKey.generate(), NOW, "then")
+    restoring.note_restored(db, before)
+    db.execute(update(Request).where(Request.practice_id != asked.practice.id).values(state=State.PURGED))
+    restoring.apply_rules(db, before)

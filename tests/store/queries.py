@@ -55,6 +55,7 @@ from tests.store.asked import (
     note_ends,
     prove,
     queue_text,
+    restored,
     save_template,
     scrub,
     send,
@@ -248,6 +249,7 @@ SERVICE: dict[str, Query] = {
     "all practices": lambda db, _: practices.list_practices(db),
     "note the ends of all chains": lambda db, _: note_ends(db),
     "all bytes stored": lambda db, _: scrubbing.stored_bytes(db),
+    "what a restore must learn": restored,
 }
 """What looks at all there is by its nature: by command, or once an hour."""
 BY_COMMAND: dict[str, Query] = {"compare the ends of all chains": lambda db, _: compare_ends(db)}

@@ -1,0 +1,137 @@
+"""Back up database and sealed parts into a folder, while the service runs."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from capture.errors import Conflict, Unavailable
+from capture.services import Services
+from capture.store import dumps, scrubbing
+from capture.store.backups import GONE, REMOVED, Backups, FileFacts, Manifest, NewSnapshot, is_whole, json_lines
+from capture.store.blobs import FolderBlobs
+from capture.store.vault import make_folder
+
+
+@dataclass
+class BackedUp:
+    """What a backup did: the snapshot's number, its parts, those copied now and their bytes, those that it lacks, those removed."""
+
+    snapshot: int = 0
+    parts: int = 0
+    copied: int = 0
+    size: int = 0
+    missing: list[str] = field(default_factory=list)
+    removed: int = 0
+    dropped: int = 0
+
+
+def back_up(services: Services, folder: Path, keep: int, step: Callable[[int], None] = lambda _: None) -> BackedUp:
+    """Write a snapshot of the database, copy the parts that are new, and only then let it count; keep the newest `keep`.
+
+    A part that its row names is in the backup, or was deleted from the store meanwhile and is listed as gone, or is damaged in the
+    store and is named. Parts that nothing names any longer leave the folder. `step` is told of the bytes of each part.
+    """
+    make_folder(folder)
+    with _alone(folder):
+        backups, done = Backups(folder, services.vault), BackedUp()
+        position = services.journal.position()
+        if position is None:
+            raise Unavailable(
+                hint=f"{services.journal.path} is not there, so no restore could tell what ended; start the service once"
+            )
+        new = backups.begin()
+        try:
+            revision = _write_tables(services, new)
+            gone = _copy_parts(services, backups.open_parts(), new, done, step)
+            removed = list(_unnamed(backups.open_parts(), new))
+            new.write(GONE, json_lines(gone))
+            new.write(REMOVED, json_lines(removed))
+            made_at = services.clock().isoformat()
+            manifest = Manifest(made_at, revision, position.journal, position.number, done.parts, done.missing)
+            done.snapshot = backups.finish(new, manifest)
+        except BaseException:
+            new.drop()
+            raise
+        for name in removed:
+            backups.open_parts().delete(name)
+        done.removed, done.dropped = len(removed), backups.keep(keep)
+        return done
+
+
+def named_parts(lines: Iterator[bytes]) -> Iterator[tuple[dict[str, Any], FileFacts]]:
+    """The rows of photos that count, of a snapshot's file, with what their parts must be."""
+    for row in dumps.rows_of(lines):
+        if not row["replaced"]:
+            yield row, FileFacts(row["sealed_size"], row["sealed_sha256"])
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other backup writes into the folder meanwhile. Conflict if one does."""
+    held = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise Conflict(f"Another backup is being written to {folder}.") from None
+    finally:
+        os.close(held)
+
+
+def _write_tables(services: Services, new: NewSnapshot) -> str:
+    """Every table as it was at one instant; the schema's revision."""
+    with services.database.snapshot() as connection:
+        for table in dumps.tables_of(connection):
+            new.write(f"{table.name}.jsonl", dumps.dump(connection, table))
+        return dumps.revision_of(connection)
+
+
+def _copy_parts(services: Services, parts: FolderBlobs, new: NewSnapshot, done: BackedUp, step: Callable[[int], None]) -> list[str]:
+    """Copy what is new, each part compared with its row as it is read; those that are gone by now."""
+    gone = []
+    for row, facts in named_parts(new.read(f"{dumps.PARTS}.jsonl")):
+        name = row["blob"]
+        if parts.size(name) != facts.size:
+            found = _copy(services, parts, name, facts)
+            if found:
+                done.copied, done.size = done.copied + 1, done.size + facts.size
+            elif _still_counts(services, row):
+                done.missing.append(name)
+            else:
+                gone.append(name)
+                continue
+        done.parts += 1
+        step(facts.size)
+    return gone
+
+
+def _copy(services: Services, parts: FolderBlobs, name: str, facts: FileFacts) -> bool:
+    """Whether the store had it whole, so that now it is in the backup."""
+    if not is_whole(services.blobs, name, facts):
+        return False
+    data = b"".join(services.blobs.read(name))  # a part is at most as large as one photo
+    parts.delete(name)
+    parts.put(name, data)
+    return is_whole(parts, name, facts)
+
+
+def _still_counts(services: Services, row: dict[str, Any]) -> bool:
+    with services.database.read() as db:
+        return bool(scrubbing.named_blobs(db, [row["blob"]]))
+
+
+def _unnamed(parts: FolderBlobs, new: NewSnapshot) -> Iterator[str]:
+    """Parts in the backup that the new snapshot does not name: both come request by request, in order."""
+    rows = named_parts(new.read(f"{dumps.PARTS}.jsonl"))
+    named = ((request_id, {row["blob"] for row, _ in some}) for request_id, some in groupby(rows, lambda one: one[0]["request_id"]))
+    current = next(named, None)
+    for request_id, names in groupby((name for name, _ in parts.names()), lambda name: name.partition("/")[0]):
+        while current and current[0] < request_id:
+            current = next(named, None)
+        kept = current[1] if current and current[0] == request_id else set()
+        yield from (name for name in names if name not in kept)

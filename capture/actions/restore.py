@@ -1,0 +1,144 @@
+"""Bring a backup back: into an empty database, and only with what is known of the time since."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from capture.actions.back_up import named_parts
+from capture.actions.scrub import Found, look
+from capture.errors import BackupRefused, Conflict
+from capture.services import Services
+from capture.store import audit_heads, dumps, restoring, scrubbing
+from capture.store.backups import GONE, Backups, FileFacts, Manifest, is_whole
+from capture.store.blobs import BlobStore
+from capture.store.journal import RESTORED, Ending, Position, since
+
+NOT_EMPTY = "There is a database already, and a restore writes into an empty one only."
+
+
+@dataclass
+class Restored:
+    """What a restore did: links ended, requests deleted, parts put into the store or found there, those that the backup lacks."""
+
+    snapshot: int
+    made_at: str
+    ended: int = 0
+    deleted: int = 0
+    parts: int = 0
+    missing: list[str] = field(default_factory=list)
+    unopened: int = 0
+
+
+def check_backup(services: Services, folder: Path, number: int | None, step: Callable[[int], None] = lambda _: None) -> Restored:
+    """Read a snapshot and every part that it names; changes nothing. BackupRefused names what is not as it was written."""
+    backups, number, manifest = _find(services, folder, number)
+    lost = _lost(backups, number, manifest)
+    checked = Restored(number, manifest.made_at, missing=manifest.missing)
+    parts = backups.open_parts()
+    for row, facts in named_parts(backups.lines(number, f"{dumps.PARTS}.jsonl")):
+        if row["blob"] not in lost:
+            if not is_whole(parts, row["blob"], facts):
+                raise BackupRefused(f"{folder / 'blobs' / row['blob']} is missing or not as it was sealed.")
+            checked.parts += 1
+        step(facts.size)
+    return checked
+
+
+def restore(
+    services: Services, folder: Path, number: int | None, *, without_journal: bool, step: Callable[[int], None] = lambda _: None
+) -> Restored:
+    """Bring a snapshot back (the newest if `number` is None), verified first, in one transaction: killed, nothing is there.
+
+    Raises BackupRefused, Conflict where there is a database already or no journal that covers the backup, Unavailable.
+    """
+    with services.database.building() as connection:
+        if dumps.has_tables(connection):
+            raise Conflict(NOT_EMPTY, code="not-empty", hint="move it away, or set CAPTURE_DATABASE or CAPTURE_VAR to another")
+    backups, number, manifest = _find(services, folder, number)
+    if not without_journal:
+        _endings(services, manifest, {})  # before everything is read, since that takes its time
+    done = check_backup(services, folder, number, step)
+    now = services.clock()
+    with services.database.building() as connection:
+        if dumps.has_tables(connection):
+            raise Conflict(NOT_EMPTY, code="not-empty", hint="another restore, or a service, was quicker")
+        dumps.build(connection, manifest.revision, lambda name: backups.lines(number, f"{name}.jsonl"))
+        with services.database.session_on(connection) as db:
+            endings = None if without_journal else _endings(services, manifest, restoring.heads_of(db))
+            lost = _lost(backups, number, manifest) - set(manifest.missing)
+            done.deleted += restoring.drop_gone(db, lost, now)
+            learned = restoring.apply_rules(db, now) if endings is None else restoring.apply_endings(db, endings, now)
+            done.ended, done.deleted, done.unopened = learned.ended, done.deleted + learned.deleted, restoring.count_unopened(db)
+            restoring.note_restored(db, now, backup=manifest.made_at, journal="no" if without_journal else "yes", ended=done.ended)
+            _fill(services, backups.open_parts(), db, set(manifest.missing))
+            audit_heads.note_restored(db, services.settings.heads_file, services.signing_key, now, manifest.made_at)
+            services.journal.begin(now)
+            services.journal.note([Ending(now.isoformat(), RESTORED, "", 0, "")])
+    return done
+
+
+def mend(services: Services, folder: Path) -> tuple[list[str], list[str]]:
+    """Put back damaged parts that the backup has whole; the names of those that are whole again, and of the others."""
+    backups = Backups(folder, services.vault)
+    with services.database.read() as db:
+        damaged = [part for *_, part in scrubbing.list_damages(db)]
+    for part in damaged:
+        _put(services.blobs, backups.open_parts(), part.blob, FileFacts(part.size, part.sha256))
+    found = Found()
+    for part in damaged:
+        look(services, part, found)
+    return sorted({part.blob for part in damaged} - found.damaged.keys()), sorted(found.damaged)
+
+
+def _find(services: Services, folder: Path, number: int | None) -> tuple[Backups, int, Manifest]:
+    backups = Backups(folder, services.vault)
+    found = number or max(backups.list_numbers(), default=0)
+    if not found:
+        raise BackupRefused(f"There is no backup in {folder}.", code="no-backup")
+    return backups, found, backups.verify(found)
+
+
+def _lost(backups: Backups, number: int, manifest: Manifest) -> set[str]:
+    """Parts that the snapshot names and the folder need not have: deleted as it was made, or since, or damaged before."""
+    return backups.names(number, GONE) | set(manifest.missing) | backups.removed_since(number)
+
+
+def _endings(services: Services, manifest: Manifest, heads: Mapping[str, int]) -> list[Ending]:
+    """What ended since. Conflict where no journal says so."""
+    position = Position(manifest.journal, manifest.noted)
+    there = services.journal.path.exists()
+    found = since(services.journal.read(), position, heads) if there else None
+    if found is None:
+        why = "does not cover this backup" if there else "is not there"
+        raise Conflict(
+            f"The journal {services.journal.path} {why}, so nothing says which links were used since.",
+            code="no-journal",
+            hint="put it back, or set CAPTURE_JOURNAL; else --without-journal ends every link and deletes what is due now",
+        )
+    return found
+
+
+def _fill(services: Services, parts: BlobStore, db: Session, missing: set[str]) -> None:
+    """Put into the store every part that a photo still names; one that is there and whole stays."""
+    for part in scrubbing.every_part(db):
+        if part.blob not in missing and not _put(services.blobs, parts, part.blob, FileFacts(part.size, part.sha256)):
+            raise BackupRefused(f"{part.blob} is not as it was sealed.")
+
+
+def _put(store: BlobStore, parts: BlobStore, name: str, facts: FileFacts) -> bool:
+    """Whether the store has the part whole, from now on or as before."""
+    if is_whole(store, name, facts):
+        return True
+    if not is_whole(parts, name, facts):
+        return False
+    store.delete(name)
+    store.put(name, b"".join(parts.read(name)))
+    return True
+
+
+def snapshot_bytes(services: Services, folder: Path, number: int | None) -> int:
+    """The bytes of all parts that a snapshot names."""
+    backups, number, _ = _find(services, folder, number)
+    return sum(facts.size for _, facts in named_parts(backups.lines(number, f"{dumps.PARTS}.jsonl")))

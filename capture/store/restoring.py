@@ -1,0 +1,134 @@
+"""What a restored database must learn before it counts: links that were used and requests that were deleted since (SECURITY 42)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from capture.domain.requests import WAITING, State
+from capture.store import audit, deletions
+from capture.store.invitations import Invitation
+from capture.store.journal import LOCKED, PURGED, Ending
+from capture.store.messages import drop_messages
+from capture.store.models import AuditHead, Photo, Practice, Request
+from capture.store.photos import UNREAD, bundle_of_request
+
+ACTOR = "restore"
+_AT_ONCE = 500
+
+
+@dataclass
+class Learned:
+    """How many links ended, and how many requests were deleted."""
+
+    ended: int = 0
+    deleted: int = 0
+
+
+def heads_of(db: Session) -> dict[str, int]:
+    """The number of each practice's last audit event."""
+    return {head.practice_id: head.number for head in db.scalars(select(AuditHead))}
+
+
+def apply_endings(db: Session, endings: Iterable[Ending], now: datetime) -> Learned:
+    """End and delete what the journal says; and every link whose time is over by now, so that nobody gives it more by mistake."""
+    _forget_short_lived(db)
+    learned = Learned()
+    for ending in endings:
+        request = db.get(Request, ending.request)
+        if request and ending.act == PURGED:
+            learned.deleted += _delete(db, request, now)
+        elif request:
+            learned.ended += _end(db, request, _state_after(ending.act), now)
+    over = select(Request).where(Request.state.in_([*WAITING, State.EXPIRED]), Request.expires_at <= now)
+    learned.ended += _end_all(db, over, now)
+    return learned
+
+
+def apply_rules(db: Session, now: datetime) -> Learned:
+    """Without a journal: end every link, and delete what the rules of retention call due now, whenever that was first seen."""
+    _forget_short_lived(db)
+    learned = Learned(_end_all(db, select(Request).where(Request.state.in_([*WAITING, State.EXPIRED])), now))
+    while due := deletions.list_due(db, now, _AT_ONCE):
+        for request_id in due:
+            learned.deleted += _delete(db, db.get_one(Request, request_id), now)
+        db.expire_all()
+    return learned
+
+
+def drop_gone(db: Session, blobs: Iterable[str], now: datetime) -> int:
+    """Parts that went since the backup looked at the database: a photo that was not sent goes, a bundle was deleted; how many."""
+    deleted = 0
+    for name in sorted(blobs):
+        request = db.get(Request, name.partition("/")[0])
+        if request and bundle_of_request(db, request.id):
+            deleted += _delete(db, request, now)
+        elif request:
+            db.execute(delete(Photo).where(Photo.request_id == request.id, Photo.blob == name))
+    return deleted
+
+
+def count_unopened(db: Session) -> int:
+    """Bundles that nobody had opened when the backup was made."""
+    return db.scalar(select(func.count()).select_from(Request).where(Request.state.in_(UNREAD))) or 0
+
+
+def note_restored(db: Session, now: datetime, **facts: str | int) -> None:
+    """An event in every chain that says from which backup it goes on."""
+    for practice_id in ["", *db.scalars(select(Practice.id).order_by(Practice.id))]:
+        audit.append(db, practice_id, actor="operator", action="service restored", subject=practice_id, at=now, **facts)
+    db.flush()
+
+
+def _state_after(act: str) -> State:
+    return State(act) if act in {State.CANCELLED, LOCKED} else State.EXPIRED
+
+
+def _end_all(db: Session, query: Select[Any], now: datetime) -> int:
+    return sum(_end(db, request, State.EXPIRED, now) for request in list(db.scalars(query)))
+
+
+def _end(db: Session, request: Request, to: State, now: datetime) -> bool:
+    """End a link for good: no token leads to it any longer, and giving it more time takes a new link. Whether it still worked."""
+    if State(request.state) not in WAITING | {State.EXPIRED} or request.token_hash == _dead(request):
+        return False
+    worked = State(request.state) in WAITING
+    request.token_hash, request.hand_over_hash, request.hand_over_until = _dead(request), None, None
+    if worked:
+        request.state, request.changed_at = to, now
+        audit.append(db, request.practice_id, actor=ACTOR, action="link ended by restore", subject=request.id, at=now)
+    if to is State.CANCELLED:
+        _drop_photos(db, request.id)
+    drop_messages(db, request.id)
+    db.flush()
+    return worked
+
+
+def _delete(db: Session, request: Request, now: datetime) -> bool:
+    if request.state == State.PURGED:
+        return False
+    request.state, request.changed_at, request.token_hash = State.PURGED, now, _dead(request)
+    audit.append(db, request.practice_id, actor=ACTOR, action="request purged", subject=request.id, at=now)
+    deletions.erase(db, request)
+    return True
+
+
+def _drop_photos(db: Session, request_id: str) -> None:
+    deletions.list_blobs(db, db.scalars(select(Photo.blob).where(Photo.request_id == request_id, Photo.replaced.is_(False))))
+    db.execute(delete(Photo).where(Photo.request_id == request_id))
+
+
+def _forget_short_lived(db: Session) -> None:
+    """Links to another phone and invitations may have been used since; what was noted as due was noted by another clock."""
+    db.execute(update(Request).where(Request.due_noted_at.is_not(None)).values(due_noted_at=None))
+    db.execute(update(Request).where(Request.hand_over_hash.is_not(None)).values(hand_over_hash=None, hand_over_until=None))
+    db.execute(delete(Invitation).where(Invitation.used_at.is_(None)))
+    db.flush()
+
+
+def _dead(request: Request) -> str:
+    """What stands in the place of a token's hash: the hash of nothing."""
+    return f"ended/{request.id}"

@@ -1,0 +1,67 @@
+"""`capture backup` and `capture restore`: for people and for programs, and how each failure ends."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from capture.services import Services
+from tests.builders import make_practice, make_request, make_submitted, photos_of
+from tests.cli.conftest import Command
+from tests.web.conftest import quick_hashes  # noqa: F401 - argon2 at its full cost would take most of the time
+
+
+def test_there_and_back(
+    capture: Command, open_services: Callable[[], Services], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backup, a look at it, a restore on an empty machine with the keys and the journal; each says what it did."""
+    services = open_services()
+    asked = make_request(services, make_practice(services))
+    make_submitted(services, asked)
+    (photo,) = photos_of(services, asked)
+    done = capture.json("backup", "there", "--keep", 2)
+    assert (done["snapshot"], done["parts"], done["copied"], done["missing"]) == (1, 1, 1, [])
+    assert "Snapshot 2 of there is whole: 1 photos, 0 of them copied now." in capture("backup", "there").stdout
+    assert "Not in it: " in capture("backup", "there").stdout
+    assert "is whole: 1 photos." in capture("restore", "there", "--check").stdout
+    assert capture.json("restore", "there", code=1)["error"]["code"] == "not-empty"
+    empty = Command(tmp_path / "empty")
+    assert empty.json("restore", "there", code=4)["error"]["code"] == "settings"
+    shutil.copytree(capture.var / "keys", empty.var / "keys")
+    assert empty.json("restore", "there", code=1)["error"]["code"] == "no-journal"
+    monkeypatch.setenv("CAPTURE_JOURNAL", str(capture.var / "journal.log"))
+    monkeypatch.setenv("CAPTURE_AUDIT_HEADS", str(capture.var / "audit-heads.log"))
+    text = empty("restore", "there", "--snapshot", 2).stdout
+    assert "Snapshot 2, made at " in text
+    assert "was brought back: 1 photos.\nLinks ended: 0. Requests deleted: 0. Bundles that nobody had opened: 1." in text
+    verified = empty.json("audit", "verify")
+    assert (verified["problems"], len(verified["restores"])) == ([], 1)
+    assert "NOTE     on " in empty("audit", "verify").stdout
+    (tmp_path / "there" / "blobs" / photo.blob).write_bytes(b"")
+    assert capture.json("restore", "there", "--check", code=3)["error"]["code"] == "backup-altered"
+    assert (
+        "--check, --parts and --without-journal do not go together" in capture("restore", "x", "--check", "--parts", code=2).stderr
+    )
+
+
+def test_without_journal_and_parts(capture: Command, open_services: Callable[[], Services], tmp_path: Path) -> None:
+    """Without a journal links end, and the command says how many; a damaged photo is put back from a backup."""
+    services = open_services()
+    asked = make_request(services, make_practice(services))
+    make_submitted(services, asked)
+    make_request(services, asked.practice)
+    capture("backup", "there")
+    path = capture.var / "blobs" / photos_of(services, asked)[0].blob
+    path.unlink()
+    assert capture.json("restore", "there", "--parts") == {"whole": [], "damaged": []}
+    capture("scrub", code=1)
+    assert "1 photos are whole again, 0 are still damaged." in capture("restore", "there", "--parts").stdout
+    assert path.exists()
+    empty = Command(tmp_path / "empty")
+    shutil.copytree(capture.var / "keys", empty.var / "keys")
+    restored = empty.json("restore", "there", "--without-journal")
+    assert (restored["ended"], restored["deleted"], restored["unopened"]) == (1, 0, 1)
+    path.unlink()
+    shutil.rmtree(tmp_path / "there" / "blobs")
+    assert capture("backup", "there", code=1).stdout.startswith(f"PROBLEM  {photos_of(services, asked)[0].blob} is damaged")

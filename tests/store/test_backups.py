@@ -1,0 +1,278 @@
+"""Backups: everything comes back, on either database, and nothing that was altered does. What must not: test_restoring.py."""
+
+import shutil
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from capture.actions.back_up import back_up
+from capture.actions.cancel import cancel
+from capture.actions.deliver import bundle_files
+from capture.actions.note_heads import find_breaks, list_restores, note_heads
+from capture.actions.open_link import confirm
+from capture.actions.restore import check_backup, mend, restore
+from capture.actions.scrub import scrub_all
+from capture.actions.submit import submit
+from capture.errors import BackupRefused, CaptureError, Conflict, Unavailable
+from capture.inbox.base import check_whole
+from capture.photos import Cleaner
+from capture.services import Services
+from capture.store.models import Bundle, new_id
+from tests.builders import (
+    agree_patient,
+    make_invitation,
+    make_member,
+    make_practice,
+    make_request,
+    make_submitted,
+    photo_bytes,
+    photos_of,
+    take_photo,
+)
+from tests.conftest import Clock
+from tests.store.keeping import Place, started, state_of, tables
+from tests.web.conftest import quick_hashes  # noqa: F401 - argon2 at its full cost would take most of the time
+
+
+@pytest.fixture
+def place(services: Services, clock: Clock, cleaner: Cleaner, tmp_path: Path) -> Place:
+    return Place(tmp_path, services, clock, cleaner)
+
+
+@pytest.fixture
+def another(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """The address of another empty database, of the kind that is asked for."""
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            return f"sqlite:///{tmp_path / new_id()}.db"
+        return str(request.getfixturevalue("postgres").create())
+
+    return make
+
+
+def whole(services: Services) -> int:
+    """Check that every photo's part is whole, and every bundle; how many bundles."""
+    assert scrub_all(services).damaged == {}
+    with services.database.read() as db:
+        bundles = db.query(Bundle).filter(Bundle.manifest != b"").all()
+        for bundle in bundles:
+            check_whole(bundle_files(services, db, bundle))
+    return len(bundles)
+
+
+@pytest.mark.parametrize("kinds", ["sqlite postgresql", "postgresql sqlite"])
+def test_everything_comes_back(kinds: str, another: Any, tmp_path: Path, clock: Clock, cleaner: Cleaner) -> None:
+    """Every row, byte and time comes back on the same database or on the other; links, bundles and audit trail go on."""
+    source, target = kinds.split()
+    with started(tmp_path / "var", another(source), clock, cleaner) as services:
+        place = Place(tmp_path, services, clock, cleaner)
+        asked = make_request(services, make_practice(services))
+        sent, begun = make_request(services, asked.practice), make_request(services, asked.practice, label="Zoë Ünicode 🦄")
+        make_submitted(services, sent, views=("context", "close-up"))
+        agree_patient(services, begun)
+        for _ in range(2):
+            take_photo(services, begun)
+        make_member(services, asked.practice)
+        before = tables(services)
+        done = place.back_up()
+        assert (done.parts, done.copied, done.missing, done.removed) == (3, 3, [], 0)
+        assert check_backup(services, place.backups, None).parts == 3
+        note_heads(services)
+        with place.restored(another(target)) as (there, restored):
+            assert (restored.parts, restored.ended, restored.deleted, restored.unopened) == (3, 0, 0, 1)
+            assert make_url(there.settings.database).get_backend_name() == target
+            after = tables(there)
+            assert after.keys() == before.keys()
+            for name in before.keys() - {"audit", "audit_heads"}:
+                assert after[name] == before[name], name
+            assert set(before["audit"]) < set(after["audit"])
+            assert whole(there) == 1
+            assert confirm(there, asked.token, asked.born)
+            assert submit(there, begun.id, "") == begun.receipt
+            assert find_breaks(there) == []
+            assert "was brought back from its backup of 2026-11-22T10:00" in list_restores(there)[0]
+            with pytest.raises(Conflict):
+                restore(there, place.backups, None, without_journal=True)
+
+
+def test_only_what_is_new_is_copied(place: Place) -> None:
+    """A part is copied once; one that was deleted leaves the folder at the next backup; the newest snapshots are kept."""
+    services = place.services
+    asked = make_request(services, make_practice(services))
+    agree_patient(services, asked)
+    take_photo(services, asked, "context")
+    assert place.back_up().copied == 1
+    take_photo(services, asked, "close-up")
+    (first,) = (photo for photo in photos_of(services, asked) if photo.view == "context")
+    done = place.back_up()
+    assert (done.parts, done.copied, done.removed) == (2, 1, 0)
+    take_photo(services, asked, "context")
+    done = place.back_up(keep=2)
+    assert (done.snapshot, done.parts, done.copied, done.removed, done.dropped) == (3, 2, 1, 1, 1)
+    assert not (place.backups / "blobs" / first.blob).exists()
+    assert sorted(path.name for path in (place.backups / "snapshots").iterdir()) == ["000002", "000003"]
+    cancel(services, asked.practice.id, asked.id, actor="a")
+    assert place.back_up().removed == 2
+    assert list((place.backups / "blobs").rglob("*.age")) == []
+    with place.restored(snapshot=2) as (there, _):
+        assert (state_of(there, asked), whole(there)) == ("cancelled", 0)
+        assert scrub_all(there).parts == 0
+
+
+def test_a_backup_opens_nothing(place: Place) -> None:
+    """SECURITY 42: no identity, key, label, reference, date, number, e-mail of a patient, and no photo stands in a backup."""
+    services = place.services
+    asked = make_request(services, make_practice(services))
+    make_submitted(services, asked)
+    unsent = make_request(services, asked.practice)
+    _, invited = make_invitation(services, asked.practice, make_member(services, asked.practice))
+    place.back_up()
+    files = [path for path in place.backups.rglob("*") if path.is_file()]
+    raw = b"".join(path.read_bytes() for path in files)
+    assert len(raw) > 10_000
+    keys = [path.read_bytes() for path in services.settings.keys.iterdir()]
+    photo = photo_bytes()
+    texts = [*asked.private, asked.token, unsent.token, invited.rpartition("/")[2], "It itches at night"]
+    secrets = [asked.practice.identity.to_text(), asked.practice.recovery.to_text(), *texts]
+    assert not [text for text in secrets if text.encode() in raw]
+    assert not [piece for piece in (*keys, photo[500:600], asked.practice.identity.seed) if piece in raw]
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in files)
+
+
+def every_file(place: Place) -> list[Path]:
+    return sorted(path for path in place.backups.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("how", ["altered", "cut", "gone"])
+def test_what_is_not_as_it_was_written_is_refused(place: Place, how: str) -> None:
+    """Every file of a backup, altered by a bit, cut short or taken away, is found before anything is written, and named."""
+    asked = make_request(place.services, make_practice(place.services))
+    make_submitted(place.services, asked)
+    place.back_up()
+    target = place.empty()
+    for path in every_file(place):
+        data = path.read_bytes()
+        if not data and how != "gone":
+            continue
+        if how == "gone":
+            path.unlink()
+        else:
+            path.write_bytes(data[:-1] if how == "cut" else bytes([data[0] ^ 1]) + data[1:])
+        with pytest.raises(BackupRefused) as refused:
+            restore(target, place.backups, None, without_journal=False)
+        named = path.with_name("manifest.json") if path.name == "manifest.mac" and how != "gone" else path
+        assert str(named) in refused.value.sentence
+        path.write_bytes(data)
+    assert restore(target, place.backups, None, without_journal=False).parts == 1
+    target.database.close()
+
+
+def test_other_keys_are_refused(place: Place) -> None:
+    """A backup that another service made, or keys that are not its own, is told before anything is written."""
+    place.back_up()
+    target = place.empty()
+    shutil.copy(target.settings.keys / "secret", target.settings.keys / "was")
+    (target.settings.keys / "secret").write_bytes(bytes(32))
+    with pytest.raises(BackupRefused) as refused:
+        restore(place.empty(var=target.settings.var), place.backups, None, without_journal=False)
+    assert "other keys" in refused.value.sentence
+    with pytest.raises(BackupRefused) as refused:
+        restore(target, place.folder / "nowhere", None, without_journal=False)
+    assert refused.value.code == "no-backup"
+    with pytest.raises(BackupRefused):
+        check_backup(place.services, place.backups, 7)
+    target.database.close()
+
+
+def test_a_part_that_is_damaged_is_named_and_mended(place: Place) -> None:
+    """What the store has damaged is whole in a backup that had it before, and can be put back; else the backup says so."""
+    services = place.services
+    asked = make_request(services, make_practice(services))
+    make_submitted(services, asked, views=("context", "close-up"))
+    first, second = (Path(services.settings.var) / "blobs" / photo.blob for photo in photos_of(services, asked))
+    was = first.read_bytes()
+    first.write_bytes(was[:-1])
+    done = place.back_up()
+    assert done.missing == [photos_of(services, asked)[0].blob]
+    with place.restored() as (there, restored):
+        assert restored.missing == done.missing
+        assert scrub_all(there).damaged == dict.fromkeys(done.missing, "part-missing")
+    first.write_bytes(was)
+    assert place.back_up().missing == []
+    first.write_bytes(was[:-1])
+    second.unlink()
+    assert len(scrub_all(services).damaged) == 2
+    assert place.back_up().missing == []
+    assert [len(names) for names in mend(services, place.backups)] == [2, 0]
+    assert whole(services) == 1
+    assert mend(services, place.backups) == ([], [])
+    first.unlink()
+    shutil.rmtree(place.backups / "blobs")
+    scrub_all(services)
+    assert [len(names) for names in mend(services, place.backups)] == [0, 1]
+
+
+def test_a_backup_of_a_running_service_is_of_one_instant(place: Place) -> None:
+    """While patients take, retake, send and cancel, every photo that a backup names is in it, and every bundle is whole."""
+    services, stop = place.services, Event()
+    practice = make_practice(services)
+
+    def patients(number: int) -> int:
+        count = 0
+        while not stop.is_set() and count < 12:
+            asked = make_request(services, practice)
+            agree_patient(services, asked)
+            for view in ("context", "close-up", "context")[: 2 + count % 2]:
+                take_photo(services, asked, view)
+            if (count + number) % 3:
+                submit(services, asked.id, "")
+            else:
+                cancel(services, practice.id, asked.id, actor="a")
+            count += 1
+        return count
+
+    with ThreadPoolExecutor(2) as pool:
+        running = [pool.submit(patients, number) for number in range(2)]
+        try:
+            done = [place.back_up() for _ in range(3)]
+        finally:
+            stop.set()
+        assert sum(one.result(60) for one in running) > 2
+    assert [one.missing for one in done] == [[], [], []]
+    for number in (1, 3):
+        with place.restored(snapshot=number) as (there, _):
+            whole(there)
+            assert find_breaks(there) == []
+
+
+def test_one_backup_at_a_time(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second backup into a folder that is being written to is refused; what a killed one left is cleared away."""
+    place.back_up()
+    torn = place.backups / "snapshots" / ".0.part"
+    torn.mkdir()
+
+    def meanwhile(*_: object) -> Iterator[Any]:
+        with pytest.raises(Conflict):
+            back_up(place.services, place.backups, 7)
+        raise Unavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr("capture.store.dumps.dump", meanwhile)
+        with pytest.raises(Unavailable):
+            place.back_up()
+    assert [path.name for path in (place.backups / "snapshots").iterdir()] == ["000001"]
+    assert place.back_up().snapshot == 2
+
+
+def test_without_a_journal_there_is_no_backup(place: Place) -> None:
+    """A backup that no restore could ever be told of is not made: the operator is told first."""
+    place.services.settings.journal_file.unlink()
+    with pytest.raises(CaptureError) as refused:
+        back_up(place.services, place.backups, 7)
+    assert "journal.log is not there" in (refused.value.hint or "")
