@@ -48,7 +48,7 @@ class Folder:
         self._lock = (self._work / "lock").open("ab")
         try:
             _lock(self._lock.fileno())
-        except OSError:
+        except (BlockingIOError, PermissionError):
             self._lock.close()
             raise CaptureError(
                 f"Another `capture collect` works on {out}.", code="folder-busy", hint="one at a time; see who holds .capture/lock"
