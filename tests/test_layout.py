@@ -28,7 +28,7 @@ MAY_IMPORT = {
     "store": {"errors", "domain", "sealing", "bucket"},
     "inbox": {"errors", "sealing", "mailbox", "bucket"},
     "notify": {"errors", "settings", "outbound"},
-    "collecting": {"errors", "sealing", "mailbox"},
+    "collecting": {"errors", "sealing", "mailbox", "bucket"},
     "services": {"errors", "settings", *ADAPTERS},
     "actions": {"errors", "settings", "outbound", "services", *ADAPTERS},
     "web": {"errors", "settings", "services", "counters", "actions", "demo", *ADAPTERS} - {"photos"},
@@ -39,7 +39,7 @@ MAY_IMPORT = {
     "web_server": {"settings"},
     "serve": {"errors", "settings", "services", "app", "worker", "web_server"},
     "cli": {
-        *("errors", "settings", "services", "actions", "collecting", "mailbox", "app", "serve", "worker", "demo", "check"),
+        *("errors", "settings", "services", "actions", "collecting", "mailbox", "bucket", "app", "serve", "worker", "demo", "check"),
         *ADAPTERS,
     },
     "__main__": {"cli"},

@@ -90,10 +90,10 @@ class Bucket:
             return None
         return Found(head["ContentLength"], head["Metadata"].get(MARK, ""), head["LastModified"].astimezone(UTC))
 
-    def read(self, key: str) -> Iterator[bytes]:
-        """The bytes in pieces; NotFound at once if there are none, Unavailable when they cannot be read."""
-        first = self._range(key, 0)
-        return self._pieces(key, *first)
+    def read(self, key: str, start: int = 0) -> Iterator[bytes]:
+        """The bytes from `start` on in pieces; NotFound at once if there are none, Unavailable when they cannot be read."""
+        first = self._range(key, start)
+        return self._pieces(key, start, *first)
 
     def delete(self, key: str) -> None:
         """Take away what lies under that name; nothing there is no error."""
@@ -159,8 +159,7 @@ class Bucket:
         # a body that is read piece by piece has to go on, not to be over, within the time-out
         return self._client.ask(operation, Body=io.BytesIO(data), **sums, **words)
 
-    def _pieces(self, key: str, data: bytes, total: int, etag: str) -> Iterator[bytes]:
-        start = 0
+    def _pieces(self, key: str, start: int, data: bytes, total: int, etag: str) -> Iterator[bytes]:
         while True:
             for offset in range(0, len(data), PIECE):
                 yield data[offset : offset + PIECE]

@@ -25,10 +25,13 @@ LONGEST = 900
 
 @click.command()
 @click.option("--server", metavar="URL", help="Where the staff pages are, such as https://photos.example.nhs.uk.")
-@click.option("--from", "origin", metavar="PLACE", help="Without access to the server: mesh:// and the practice's own mailbox.")
+@click.option("--from", "origin", metavar="PLACE", help="Without access to the server: mesh://MAILBOX or s3://BUCKET/PREFIX.")
 @click.option("--practice", required=True, metavar="ODS", help="The practice's ODS code: bundles of another are refused.")
 @click.option("--token-file", type=FILE, help="With --server: a file whose first line is the token.")
-@click.option("--settings-file", type=FILE, help="With --from mesh://: a file with the mailbox's address, workflow and secrets.")
+@click.option("--settings-file", type=FILE, help="With --from: a file with what the mailbox or bucket needs.")
+@click.option("--endpoint", metavar="URL", help="With --from s3://: where the bucket is, if it is not at AWS.")
+@click.option("--region", help="With --from s3://: its region.  [default: eu-west-2]")
+@click.option("--delete", is_flag=True, help="With --from s3://: take away each object once it is collected.")
 @click.option("--identity", required=True, type=FILE, help="The identity file, plain or under a passphrase.")
 @click.option("--out", required=True, type=FOLDER, help="The folder that the other system watches; it must be there.")
 @click.option("--watch", is_flag=True, help="Go on until Ctrl-C or SIGTERM; the bundle at hand is finished.")
@@ -41,40 +44,40 @@ LONGEST = 900
 @click.option("--facts", "as_facts", is_flag=True, help="Write what was asked and what the patient said as JSON too.")
 @click.option("--mode", type=click.Choice(["600", "640", "660"]), default="600", show_default=True, help="Who may read the files.")
 @click.option("--signer", metavar="ED25519:…", help="The server's signing key, if the identity file does not pin it.")
-@click.option("--ca-file", type=FILE, help="With --server: certificates of the authorities to trust, instead of the system's.")
+@click.option(
+    "--ca-file", type=FILE, help="With --server or s3://: certificates of the authorities to trust, instead of the system's."
+)
 @click.option(
     "--passphrase-file", type=FILE, help="A file whose first line is the passphrase; else CAPTURE_PASSPHRASE, or it is asked for."
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one line of JSON for each bundle, and for each error.")
 @reports_errors
 def collect(
-    server: str | None,
-    origin: str | None,
     practice: str,
-    token_file: Path | None,
-    settings_file: Path | None,
     identity: Path,
     out: Path,
     watch: bool,
     every: int,
     preset: str | None,
+    as_pdf: bool,
+    as_fhir: bool,
+    as_facts: bool,
     mode: str,
     signer: str | None,
-    ca_file: Path | None,
     passphrase_file: Path | None,
     as_json: bool,
-    **kinds: bool,
+    **places: Any,
 ) -> None:
     """Collect what patients sent: fetch each bundle that waits, check and open it, lay its files into a folder, acknowledge it."""
     from capture.collecting.collect import Collector
     from capture.collecting.folder import Folder
 
-    if kinds["as_pdf"] and preset:
+    if as_pdf and preset:
         raise click.UsageError("A PDF holds the photos as they are: give --pdf or --preset, not both.")
     rule = preset_named(preset) if preset else None
     if rule and sys.platform == "win32":
         raise click.UsageError("Photos are made to fit on Linux and macOS only.")
-    source = source_of(server, origin, token_file=token_file, ca_file=ca_file, settings_file=settings_file)
+    source = source_of(**places)
     found = read_identity(identity, passphrase_file)
     pinned = pinned_signer(signer, found)
     told = _Telling(as_json, sys.stderr.isatty() and not as_json)
@@ -84,8 +87,8 @@ def collect(
         stack.callback(told.end_bar)
         fit = stack.enter_context(fitting(rule))
         stop = stack.enter_context(_stopped_by_signals())
-        pack = _packing(rule, pinned, fit, **kinds)
-        room = 1.0 + 1.4 * kinds["as_fhir"]  # base64 makes four bytes of three
+        pack = _packing(rule, pinned, fit, as_pdf, as_fhir, as_facts)
+        room = 1.0 + 1.4 * as_fhir  # base64 makes four bytes of three
         collector = Collector(source, folder, practice, found.identities, pinned, pack, room, told.progress)
         if watch:
             _watch(collector, told, stop, every)

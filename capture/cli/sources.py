@@ -11,17 +11,28 @@ from capture.errors import CaptureError, SettingsError
 
 
 def source_of(
-    server: str | None, origin: str | None, *, token_file: Path | None, ca_file: Path | None, settings_file: Path | None
+    *,
+    server: str | None,
+    origin: str | None,
+    token_file: Path | None,
+    ca_file: Path | None,
+    settings_file: Path | None,
+    endpoint: str | None,
+    region: str | None,
+    delete: bool,
 ) -> Any:
     """The Source of --server or --from. UsageError where options do not go together; CaptureError where one is not right."""
     if bool(server) == bool(origin):
         raise click.UsageError("Give --server, or --from and where the bundles are instead.")
     if server:
         return _api(server, token_file, ca_file)
-    kind, name = urlsplit(origin or "").scheme, urlsplit(origin or "").netloc
-    if kind == "mesh" and name:
-        return _mesh(name, settings_file)
-    raise click.UsageError("--from is mesh:// and the name of a mailbox.")
+    place = urlsplit(origin or "")
+    if place.scheme == "mesh" and place.netloc:
+        return _mesh(place.netloc, settings_file)
+    if place.scheme == "s3" and place.netloc:
+        given = {"bucket": place.netloc, "endpoint": endpoint, "region": region, "ca_file": ca_file and str(ca_file.resolve())}
+        return _bucket({word: value for word, value in given.items() if value}, place.path[1:], settings_file, delete)
+    raise click.UsageError("--from is mesh:// and a mailbox, or s3:// and a bucket.")
 
 
 def _api(server: str, token_file: Path | None, ca_file: Path | None) -> Any:
@@ -63,6 +74,21 @@ def _mesh(mailbox: str, settings_file: Path | None) -> Any:
     if problems:
         raise SettingsError(problems, hint="docs/collecting.md lists what the file holds")
     return MeshSource(Mailbox(account), workflow)
+
+
+def _bucket(given: dict[str, Any], prefix: str, settings_file: Path | None, delete: bool) -> Any:
+    from capture.bucket.words import read_bucket
+    from capture.collecting.bucket import BucketSource
+    from capture.inbox.options import Options
+
+    problems, facts = list[str](), _toml(settings_file) if settings_file else {}
+    folder = settings_file.parent if settings_file else Path()
+    options = Options(given["bucket"], {**facts, **given}, folder, problems)
+    bucket = read_bucket(options, prefix)
+    options.leftover()
+    if problems:
+        raise SettingsError(problems, hint="docs/collecting.md lists what there is")
+    return BucketSource(bucket, delete=delete)
 
 
 def _toml(file: Path) -> dict[str, Any]:

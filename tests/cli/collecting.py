@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from capture.app import create_app, make_services
 from capture.cli import main
 from capture.domain.requests import State
 from capture.domain.tokens import new_token
+from capture.inbox.base import BundleFile, BundleFiles
 from capture.photos import Cleaner
 from capture.sealing.bundle import SealedBundle, open_bundle, stream_zip
 from capture.sealing.keys import write_identity_file
@@ -32,7 +34,7 @@ from capture.settings import load_settings
 from capture.store.models import Request
 from tests.builders import APractice, ARequest, bundle_of, make_practice, make_request, make_submitted
 from tests.conftest import Clock
-from tests.sealing.builders import AT, Made
+from tests.sealing.builders import AT, Made, unzip
 
 CAPTURE = (sys.executable, "-m", "capture")
 VIEWS = ("context", "close-up")
@@ -297,3 +299,10 @@ def write_keys(folder: Path, made: Made) -> list[str]:
     (folder / "token").write_text(new_token())
     ods = made.bundle.manifest.practice.ods
     return ["collect", "--practice", ods, "--identity", str(folder / "identity"), "--token-file", str(folder / "token")]
+
+
+def as_it_travels(made: Made) -> BundleFiles:
+    """The bundle as the service hands it to an inbox."""
+    manifest, parts = made.bundle.manifest, unzip(made.zip())
+    each = [BundleFile(name, len(data), sha256(data).hexdigest(), partial(iter, [data])) for name, data in parts.items()]
+    return BundleFiles(manifest.bundle, manifest.practice.ods, manifest.receipt, manifest.created, tuple(each))

@@ -1,6 +1,9 @@
 """`capture collect` where something is wrong: the line, the server, the token, the address, the disk, another collector."""
 
+import os
 import shutil
+import signal
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +19,7 @@ from tests.builders import bundle_of
 from tests.cli.collecting import ROOT, Desk, Line, Site, line_to, serving, standing, write_keys
 from tests.notify.receiver import make_certificate
 from tests.sealing.builders import make_bundle
+from tests.system.server import wait_until
 
 
 def test_a_download_that_breaks_off_goes_on(desk: Desk, site: Site) -> None:
@@ -200,6 +204,32 @@ def test_a_disk_that_is_full(desk: Desk, site: Site, monkeypatch: pytest.MonkeyP
     told = desk.collect(code=1).stderr
     assert "There is no room for a bundle of " in told
     assert (desk.files(), desk.left(), desk.state(asked)) == ({}, [], State.DELIVERED)
+
+
+def test_a_disk_that_is_full_for_a_while(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With --watch a disk that is full, or does not answer, is told and waited for; what waits comes once there is room."""
+    asked, real = desk.send(), shutil.disk_usage
+    answers: list[object] = [SimpleNamespace(free=0), OSError(5, "Input/output error")]
+
+    def usage(path: Path) -> object:
+        answer = answers.pop(0) if answers else real(path)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+
+    def end() -> None:
+        wait_until(lambda: desk.state(asked) == State.COLLECTED)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    told = desk.collect("--watch", "--every", 1)
+    thread.join()
+    assert told.stderr.startswith("error: There is no room for a bundle")
+    assert f"error: {desk.out}: Input/output error\n" in told.stderr
+    assert desk.files() == desk.photos(asked)
 
 
 def test_photos_that_are_deleted_meanwhile(tmp_path: Path) -> None:

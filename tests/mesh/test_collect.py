@@ -3,8 +3,6 @@
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +10,13 @@ import pytest
 from click.testing import CliRunner, Result
 
 from capture.cli import main
-from capture.inbox.base import BundleFile, BundleFiles
 from capture.inbox.mesh import MeshInbox
 from capture.mailbox import Letter, Mailbox
 from capture.sealing.keys import Identity, write_identity_file
-from tests.cli.collecting import write_keys
+from tests.cli.collecting import as_it_travels, write_keys
 from tests.fault_proxy import Fault, fault_proxy
 from tests.mesh.server import PRACTICE, WORKFLOW, MeshServer
-from tests.sealing.builders import AT, VIEWS, Made, make_bundle, unzip
+from tests.sealing.builders import AT, VIEWS, Made, make_bundle
 
 Collect = Callable[..., Result]
 
@@ -51,13 +48,6 @@ def collect(mesh: MeshServer, made: Made, tmp_path: Path) -> Collect:
 def letter(data: bytes, bundle_id: str = "b" * 32, **changes: Any) -> Letter:
     plain = Letter(PRACTICE, WORKFLOW, bundle_id, "Sealed photos", "capture-KX7-P3Q.zip", len(data), lambda: iter([data]), 50_000)
     return replace(plain, **changes)
-
-
-def as_it_travels(made: Made) -> BundleFiles:
-    """The bundle as the service hands it to an inbox."""
-    manifest, parts = made.bundle.manifest, unzip(made.zip())
-    each = [BundleFile(name, len(data), sha256(data).hexdigest(), partial(iter, [data])) for name, data in parts.items()]
-    return BundleFiles(manifest.bundle, manifest.practice.ods, manifest.receipt, manifest.created, tuple(each))
 
 
 def files(tmp_path: Path) -> dict[str, bytes]:
