@@ -39,8 +39,8 @@ MAY_IMPORT = {
     "web_server": {"settings"},
     "serve": {"errors", "settings", "services", "app", "worker", "web_server"},
     "cli": {
-        *("errors", "settings", "services", "actions", "collecting", "mailbox", "bucket", "app", "serve", "worker", "demo", "check"),
-        *ADAPTERS,
+        *("errors", "settings", "services", "actions", "collecting", "mailbox", "bucket"),
+        *("app", "serve", "worker", "demo", "check", *ADAPTERS),
     },
     "__main__": {"cli"},
 }
