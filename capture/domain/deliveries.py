@@ -26,6 +26,14 @@ SENTENCES = {
     "folder-read-only": f"This service may not write into the folder. {_SETTINGS}",
     "folder-away": "The folder did not answer as it should.",
     "folder-other": f"The folder holds another file of the same name. {_SETTINGS}",
+    "s3-away": "The bucket did not answer in time, or the connection broke.",
+    "s3-refused": f"The bucket did not let this service in. {_SETTINGS}",
+    "s3-no-key": f"The key of the bucket is missing. {_SETTINGS}",
+    "s3-no-bucket": f"The bucket is not there. {_SETTINGS}",
+    "s3-elsewhere": f"The bucket is somewhere else. {_SETTINGS}",
+    "s3-damaged": "What arrived was not what was sent, and was taken away again.",
+    "s3-taken": f"The bucket holds something else of the same name. {_SETTINGS}",
+    "s3-failed": f"The bucket answered something that was not expected. {_SETTINGS}",
     "bundle-too-large": "These photos together are too large for it.",
 }
 """For each code (docs/errors.md) what it means, and what to do if there is anything."""

@@ -8,6 +8,7 @@ from typing import Any
 
 from capture.errors import SettingsError
 from capture.inbox.base import Inbox, Place
+from capture.inbox.folder import make_folder_inbox
 from capture.inbox.mesh import make_mesh
 from capture.inbox.options import Options
 from capture.inbox.s3 import make_s3
@@ -15,7 +16,7 @@ from capture.inbox.web import WebInbox
 
 WEB = "web"
 """The name of the inbox that every practice has: the staff pages."""
-KINDS: dict[str, Callable[[Options], Inbox]] = {"mesh": make_mesh, "s3": make_s3}
+KINDS: dict[str, Callable[[Options], Inbox]] = {"folder": make_folder_inbox, "mesh": make_mesh, "s3": make_s3}
 """What makes an inbox of each kind out of its options. It opens no connection."""
 _NAME, _ODS = r"[a-z0-9-]{1,40}", r"[A-Z0-9]{1,9}"
 _HINT = "docs/inboxes.md shows a whole file"
