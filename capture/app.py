@@ -14,12 +14,14 @@ from jinja2 import ChainableUndefined, ChoiceLoader, FileSystemLoader, PackageLo
 from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
+from capture.bucket.words import read_bucket
 from capture.domain.openid import load_providers
 from capture.domain.presets import load_presets
 from capture.domain.protocols import load_catalogue
 from capture.domain.quality import load_thresholds
 from capture.errors import SettingsError
 from capture.inbox import load_inboxes
+from capture.inbox.options import Options
 from capture.notify import choose_messengers
 from capture.notify.webhooks import Webhooks
 from capture.photos import Cleaner
@@ -27,7 +29,8 @@ from capture.photos.arriving import Arriving
 from capture.sealing.keys import SigningKey
 from capture.services import Services
 from capture.settings import ROOT, Settings
-from capture.store.blobs import FolderBlobs
+from capture.store.blobs import BlobStore, FolderBlobs
+from capture.store.blobs_s3 import S3Blobs, words_of
 from capture.store.database import Database, database_exists
 from capture.store.journal import Journal
 from capture.store.vault import check_private, load_vault, make_folder
@@ -96,7 +99,7 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now, re
         signing_key=signing_key,
         database=database,
         journal=journal,
-        blobs=FolderBlobs(settings.var / "blobs"),
+        blobs=choose_blobs(settings),
         cleaner=Cleaner(workers=settings.cleaners),
         arriving=Arriving(memory=settings.upload_memory, lifetime=timedelta(minutes=settings.upload_minutes), clock=clock),
         inboxes=load_inboxes(_file(settings.inboxes)),
@@ -105,6 +108,20 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now, re
         providers=load_providers(ROOT / settings.openid if settings.openid else None),
         clock=clock,
     )
+
+
+def choose_blobs(settings: Settings) -> BlobStore:
+    """Where sealed parts lie; SettingsError where the setting names no bucket as docs/settings.md says."""
+    if not settings.blobs:
+        return FolderBlobs(settings.var / "blobs")
+    problems: list[str] = []
+    prefix, words = words_of(settings.blobs)
+    options = Options("blobs", words, ROOT, problems, kind="setting")
+    bucket = read_bucket(options, prefix)
+    options.leftover()
+    if problems:
+        raise SettingsError(problems, hint="docs/settings.md shows how a bucket is written")
+    return S3Blobs(bucket)
 
 
 def create_app(services: Services) -> Flask:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from capture.app import choose_blobs
 from capture.counters import describe
 from capture.domain.links import TOKEN_LENGTH
 from capture.domain.messages import LONGEST_TEXT, reminder, text_message
@@ -19,6 +20,7 @@ from capture.notify import choose_messengers
 from capture.sealing.keys import SigningKey
 from capture.settings import ROOT, Settings, load_settings
 from capture.store.audit import check_chain
+from capture.store.blobs_s3 import S3Blobs
 from capture.store.database import Database, database_exists, is_alive
 from capture.store.delivery_list import list_open
 from capture.store.practices import list_practices
@@ -51,6 +53,7 @@ def find_problems() -> list[Finding]:
         return [*wrong, *findings]
     settings = load_settings()
     findings.insert(0, Finding(True, "settings", f"pages are served at {settings.origin}, links lead to {settings.link_origin}"))
+    findings += _find_bucket(settings)
     findings += _find_inboxes(settings)
     findings += _problems("openid", lambda: load_providers(ROOT / settings.openid if settings.openid else None))
     findings += _find_messengers(settings)
@@ -78,6 +81,23 @@ def _find_turbojpeg() -> Finding:
     if find_library("turbojpeg"):
         return Finding(True, "photos", "JPEGs keep every detail: TurboJPEG is there")
     return Finding(True, "photos", "JPEGs are decoded and encoded again, for want of TurboJPEG", "apt install libturbojpeg0")
+
+
+def _find_bucket(settings: Settings) -> list[Finding]:
+    """Where sealed photos lie in a bucket it is asked for, and whether what is deleted is gone from it."""
+    if not settings.blobs:
+        return []
+    try:
+        blobs = choose_blobs(settings)
+        findings = [Finding(True, "sealed photos", blobs.check())] if isinstance(blobs, S3Blobs) else []
+        if isinstance(blobs, S3Blobs) and blobs.keeps_versions():
+            hint = "let a rule of the bucket delete old versions after a day, or use one that keeps none"
+            findings.append(Finding(False, "sealed photos", "the bucket keeps versions: what is deleted is not gone", hint))
+    except SettingsError as error:
+        return [Finding(False, "sealed photos", problem, error.hint or "") for problem in error.problems]
+    except CaptureError as error:
+        return [Finding(False, "sealed photos", f"they cannot be reached just now ({error.code})", error.hint or "")]
+    return findings
 
 
 def _find_inboxes(settings: Settings) -> list[Finding]:

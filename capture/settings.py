@@ -48,6 +48,7 @@ class Settings:
     audit_heads: str
     senders: int
     journal: str
+    blobs: str
     scrub_days: int
     security_contact: str
     openid: str

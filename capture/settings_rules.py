@@ -60,6 +60,8 @@ def find_problems(values: dict[str, Any]) -> list[str]:
     problems += _check_languages(values.get("languages"))
     problems += _check_notify(values) + _check_mail(values) + _check_webhooks(values)
     problems += _check_limits(str(values.get("limits", "")))
+    if (blobs := str(values.get("blobs", ""))) and not blobs.startswith("s3://"):
+        problems.append(f"blobs must be empty, or a bucket such as s3://bucket/prefix, not {blobs!r}")
     upload, photo = values.get("max_upload_bytes"), values.get("max_photo_bytes")
     if type(upload) is int and type(photo) is int and photo > upload:
         problems.append(f"max_photo_bytes must not be above max_upload_bytes, {upload:,}")

@@ -33,9 +33,9 @@ MAY_IMPORT = {
     "actions": {"errors", "settings", "outbound", "services", *ADAPTERS},
     "web": {"errors", "settings", "services", "counters", "actions", "demo", *ADAPTERS} - {"photos"},
     "demo": {"errors", "settings", "services", "actions", "web", *ADAPTERS} - {"photos"},
-    "check": {"errors", "settings", "counters", *ADAPTERS},
+    "check": {"app", "errors", "settings", "counters", *ADAPTERS},
     "worker": {"errors", "services", "actions"},
-    "app": {"errors", "settings", "services", "web", *ADAPTERS},
+    "app": {"errors", "bucket", "settings", "services", "web", *ADAPTERS},
     "web_server": {"settings"},
     "serve": {"errors", "settings", "services", "app", "worker", "web_server"},
     "cli": {

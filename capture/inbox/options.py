@@ -6,10 +6,10 @@ from typing import Any
 
 
 class Options:
-    """The table of one inbox. A word that nobody asked for is a problem too (`leftover`)."""
+    """The table of one inbox, or what another `kind` of thing says. A word that nobody asked for is a problem too (`leftover`)."""
 
-    def __init__(self, name: str, facts: dict[str, Any], folder: Path, problems: list[str]) -> None:
-        self.name, self._facts, self._folder, self._problems = name, facts, folder, problems
+    def __init__(self, name: str, facts: dict[str, Any], folder: Path, problems: list[str], kind: str = "inbox") -> None:
+        self.name, self._facts, self._folder, self._problems, self._kind = name, facts, folder, problems, kind
         self._asked: set[str] = set()
 
     def text(self, word: str, default: str | None = None, *, form: str = ".+", like: str = "a text") -> str:
@@ -71,12 +71,12 @@ class Options:
 
     def problem(self, what: str) -> None:
         """Note what is not right."""
-        self._problems.append(f"inbox {self.name}: {what}")
+        self._problems.append(f"{self._kind} {self.name}: {what}")
 
     def leftover(self) -> None:
         """Note the words that nobody asked for."""
         for word in sorted(self._facts.keys() - self._asked):
-            self.problem(f"{word!r} is not a word of this kind of inbox")
+            self.problem(f"{word!r} is not a word of this kind of {self._kind}")
 
     def _take(self, word: str, default: Any) -> Any:
         self._asked.add(word)

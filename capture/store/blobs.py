@@ -1,4 +1,4 @@
-"""Where sealed parts lie: a folder of files, written so that they outlive a power cut. Ciphertext only.
+"""Where sealed parts lie: a folder of files, written so that they outlive a power cut. Ciphertext only. blobs_s3.py is another.
 
 A name is `<request>/<random>.age`.
 """
@@ -45,6 +45,17 @@ class BlobStore(Protocol):
 def new_name(request_id: str) -> str:
     """A fresh name for a part of that request."""
     return f"{request_id}/{secrets.token_hex(16)}.age"
+
+
+def is_name(name: str) -> bool:
+    """Whether that could be the name of a part."""
+    return bool(_NAME.fullmatch(name))
+
+
+def check_name(name: str) -> None:
+    """NotFound for what is no name: it may lead anywhere (SECURITY 22)."""
+    if not is_name(name):
+        raise NotFound(f"{name!r} is no name of a sealed part.")
 
 
 class FolderBlobs:
@@ -116,8 +127,7 @@ class FolderBlobs:
         return sorted(found)
 
     def _path(self, name: str) -> Path:
-        if not _NAME.fullmatch(name):
-            raise NotFound(f"{name!r} is no name of a sealed part.")
+        check_name(name)
         return self._folder / name
 
 

@@ -1,4 +1,4 @@
-"""Sealed parts in a folder: durable before `put` returns, written once, never outside the folder."""
+"""Sealed parts in a folder or a bucket: durable before `put` returns, written once, never anywhere else."""
 
 import errno
 import os
@@ -11,11 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from capture.errors import CaptureError, NotFound, Unavailable
-from capture.settings import ROOT
-from capture.store.blobs import FolderBlobs, new_name
+from capture.app import choose_blobs
+from capture.errors import CaptureError, NotFound, SettingsError, Unavailable
+from capture.settings import ROOT, load_settings
+from capture.store.blobs import BlobStore, FolderBlobs, new_name
 from capture.store.models import new_id
 from tests import needs
+from tests.fault_proxy import fault_proxy
+from tests.s3_server import S3Server
 
 PUT = """
 import sys
@@ -33,78 +36,112 @@ def blobs(tmp_path: Path) -> FolderBlobs:
     return FolderBlobs(tmp_path / "blobs")
 
 
-def contents(blobs: FolderBlobs, name: str) -> bytes:
+@pytest.fixture(params=["folder", "s3"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    """A store of each kind, with nothing in it; what the tests that ask for it promise holds for all."""
+    if request.param == "folder":
+        return FolderBlobs(tmp_path / "blobs")
+    return s3_store(request.getfixturevalue("s3"), tmp_path)
+
+
+def s3_store(s3: S3Server, tmp_path: Path, port: int = 0, more: str = "") -> BlobStore:
+    """A store in a new bucket, as a setting names it."""
+    where = f"endpoint=http://127.0.0.1:{port or s3.port}&access_key={s3.access_key}&secret_file={s3.secret_file}"
+    return choose_blobs(load_settings({}, var=tmp_path, blobs=f"s3://{s3.make_bucket()}/sealed?{where}{more}"))
+
+
+def contents(blobs: BlobStore, name: str) -> bytes:
     return b"".join(blobs.read(name))
 
 
-def test_what_was_put_is_read_back(blobs: FolderBlobs, tmp_path: Path) -> None:
-    """A part is read back whole, in pieces of bounded size, and only this user can read the file."""
+def test_what_was_put_is_read_back(store: BlobStore) -> None:
+    """A part is read back whole, in pieces of bounded size."""
     name, data = new_name(new_id()), os.urandom(200_000)
-    blobs.put(name, data)
-    pieces = list(blobs.read(name))
+    store.put(name, data)
+    pieces = list(store.read(name))
     assert b"".join(pieces) == data
     assert max(map(len, pieces)) <= 65_536
+
+
+def test_nobody_else_can_read_it(blobs: FolderBlobs, tmp_path: Path) -> None:
+    """In a folder only this user can read a part."""
+    name = new_name(new_id())
+    blobs.put(name, b"sealed")
     path = tmp_path / "blobs" / name
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
 
 
-def test_a_name_is_written_once(blobs: FolderBlobs) -> None:
+def test_a_name_is_written_once(store: BlobStore) -> None:
     """A second write under a name is refused and changes nothing; nothing half-written stays behind."""
     name = new_name(new_id())
-    blobs.put(name, b"first")
+    store.put(name, b"first")
     with pytest.raises(Unavailable):
-        blobs.put(name, b"second")
-    assert contents(blobs, name) == b"first"
-    assert len(list(blobs._path(name).parent.iterdir())) == 1
+        store.put(name, b"second")
+    assert contents(store, name) == b"first"
+    assert [found for found, _ in store.names()] == [name]
 
 
-def test_a_part_that_cannot_be_read_is_told_at_once(blobs: FolderBlobs) -> None:
-    """What is missing, or what the disk does not give back, is told by `read` itself, before a single byte could be sent on."""
-    name = new_name(new_id())
+def test_what_is_missing_is_told_at_once(store: BlobStore) -> None:
+    """What is not there is told by `read` itself, before a single byte could be sent on."""
     with pytest.raises(NotFound):
-        blobs.read(name)
+        store.read(new_name(new_id()))
+
+
+def test_what_the_disk_does_not_give_back_is_told_at_once(blobs: FolderBlobs) -> None:
+    """So is what cannot be read, with a hint."""
+    name = new_name(new_id())
     blobs._path(name).mkdir(parents=True)
     with pytest.raises(Unavailable) as caught:
         blobs.read(name)
     assert "cannot be read" in (caught.value.hint or "")
 
 
-def test_deleting(blobs: FolderBlobs, tmp_path: Path) -> None:
-    """A deleted part is gone, the others of its request stay, the empty folder goes; deleting again is no error."""
+def test_deleting(store: BlobStore) -> None:
+    """A deleted part is gone, the others of its request stay; deleting again is no error."""
     request = new_id()
     one, other = new_name(request), new_name(request)
-    blobs.put(one, b"1")
-    blobs.put(other, b"2")
-    blobs.delete(one)
+    store.put(one, b"1")
+    store.put(other, b"2")
+    store.delete(one)
     with pytest.raises(NotFound):
-        contents(blobs, one)
-    assert contents(blobs, other) == b"2"
+        contents(store, one)
+    assert contents(store, other) == b"2"
     for name in (other, other, one):
-        blobs.delete(name)
+        store.delete(name)
+    assert list(store.names()) == []
+
+
+def test_the_folder_goes_with_its_parts(blobs: FolderBlobs, tmp_path: Path) -> None:
+    """The folder of a request goes with its last part."""
+    name = new_name(new_id())
+    blobs.put(name, b"1")
+    blobs.delete(name)
     assert list((tmp_path / "blobs").iterdir()) == []
 
 
-def test_every_name_is_listed(blobs: FolderBlobs, tmp_path: Path) -> None:
-    """All parts are listed in order, from any name on, with when they were written; so is what a cut-off write left."""
-    torn = f"{new_id()}/.{new_id()[:16]}.part"
-    names = sorted([torn, *(new_name(request) for request in (new_id(), new_id()) for _ in range(2))])
+def test_every_name_is_listed(store: BlobStore) -> None:
+    """All parts are listed in order, from any name on, with when they were written."""
+    names = sorted(new_name(request) for request in (new_id(), new_id()) for _ in range(2))
     before = datetime.now(UTC) - timedelta(seconds=5)
     for name in names:
-        path = tmp_path / "blobs" / name
-        if name == torn:
-            path.parent.mkdir()
-            path.write_bytes(b"half")
-        else:
-            blobs.put(name, b"1")
-    (tmp_path / "blobs" / "stray").write_bytes(b"not ours")
-    (tmp_path / "blobs" / names[0]).with_name("stray").write_bytes(b"not ours")
-    assert [name for name, _ in blobs.names()] == names
-    assert all(before < written < before + timedelta(minutes=5) for _, written in blobs.names())
+        store.put(name, b"1")
+    assert [name for name, _ in store.names()] == names
+    assert all(before < written < before + timedelta(minutes=5) for _, written in store.names())
     for number, name in enumerate(names, 1):
-        assert [found for found, _ in blobs.names(name)] == names[number:]
+        assert [found for found, _ in store.names(name)] == names[number:]
+
+
+def test_what_a_cut_off_write_left_is_listed(blobs: FolderBlobs, tmp_path: Path) -> None:
+    """Among the names in a folder is what a write left that was cut off, to be deleted; what is not ours is not."""
+    torn, name = f"{new_id()}/.{new_id()[:16]}.part", new_name(new_id())
+    blobs.put(name, b"1")
+    (tmp_path / "blobs" / torn).parent.mkdir()
+    for stray in (torn, "stray", f"{name[:33]}stray"):
+        (tmp_path / "blobs" / stray).write_bytes(b"half")
+    assert [found for found, _ in blobs.names()] == sorted([torn, name])
     blobs.delete(torn)
-    assert torn not in [name for name, _ in blobs.names()]
+    assert [found for found, _ in blobs.names()] == [name]
 
 
 def test_a_store_that_cannot_be_listed_is_told(blobs: FolderBlobs, tmp_path: Path) -> None:
@@ -112,6 +149,42 @@ def test_a_store_that_cannot_be_listed_is_told(blobs: FolderBlobs, tmp_path: Pat
     (tmp_path / "blobs").rmdir()
     with pytest.raises(Unavailable):
         list(blobs.names())
+
+
+def test_a_bucket_out_of_reach(s3: S3Server, tmp_path: Path) -> None:
+    """The table of faults: nothing is promised while S3 is away; then all goes on, also what lost its answer."""
+    with fault_proxy(s3.port) as proxy:
+        store, name = s3_store(s3, tmp_path, proxy.port, "&connect_seconds=1&read_seconds=3"), new_name(new_id())
+        with proxy.refusing():
+            for act in (lambda: store.put(name, b"1"), lambda: store.read(name), lambda: store.delete(name)):
+                with pytest.raises(Unavailable) as caught:
+                    act()
+                assert caught.value.code == "s3-away"
+            with pytest.raises(Unavailable):
+                list(store.names())
+        proxy.fail("lost")
+        with pytest.raises(Unavailable):
+            store.put(name, b"1")
+        store.put(name, b"1")
+        assert contents(store, name) == b"1"
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("file:///tmp", "blobs must be empty, or a bucket"),
+        ("s3://Elm", "setting blobs: bucket must be the name of a bucket"),
+        ("s3://elm?endpoint=s3.elm.example", "setting blobs: endpoint must be an address"),
+        ("s3://elm?access_key=CAPTURE", "setting blobs: access_key and secret_file go together"),
+        ("s3://elm?read_seconds=soon", "setting blobs: read_seconds must be a whole number"),
+        ("s3://elm?password=1", "setting blobs: 'password' is not a word of this kind of setting"),
+    ],
+)
+def test_a_setting_that_names_no_bucket(tmp_path: Path, address: str, problem: str) -> None:
+    """What is wrong with the setting is told at the start."""
+    with pytest.raises(SettingsError) as caught:
+        choose_blobs(load_settings({}, var=tmp_path, blobs=address))
+    assert caught.value.problems[0].startswith(problem)
 
 
 @pytest.mark.parametrize(
@@ -129,13 +202,14 @@ def test_a_store_that_cannot_be_listed_is_told(blobs: FolderBlobs, tmp_path: Pat
         f"{'a' * 32}/{'b' * 32}",
     ],
 )
-def test_a_name_that_leads_elsewhere_is_refused(blobs: FolderBlobs, tmp_path: Path, name: str) -> None:
+def test_a_name_that_leads_elsewhere_is_refused(store: BlobStore, tmp_path: Path, name: str) -> None:
     """Only the form of our own names is a name: nothing is read, written or deleted anywhere else (SECURITY 22)."""
     (tmp_path / "secret").write_bytes(b"not yours")
-    for act in (lambda: blobs.put(name, b"x"), lambda: contents(blobs, name), lambda: blobs.delete(name)):
+    for act in (lambda: store.put(name, b"x"), lambda: contents(store, name), lambda: store.delete(name)):
         with pytest.raises(NotFound):
             act()
-    assert sorted(path.name for path in tmp_path.rglob("*")) == ["blobs", "secret"]
+    assert {path.name for path in tmp_path.rglob("*")} <= {"blobs", "secret"}
+    assert list(store.names()) == []
 
 
 @pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, "no-space"), (errno.EDQUOT, "no-space"), (errno.EIO, "unavailable")])
