@@ -16,6 +16,8 @@ from capture.collecting.base import Target, Waiting
 from capture.errors import BundleError, CaptureError, NotFound, PhotosDeleted, SourceAway
 from capture.sealing.records import shown
 
+PAGE = 100
+"""Bundles that are listed at a time; the API gives no more."""
 _ROOT = "/api/v1/bundles"
 _PIECE, _STEP = 64 * 1024, 64 * 1024
 _MAX_JSON = 1 << 20
@@ -44,7 +46,7 @@ class ApiSource:
         """See Source."""
         found, cursor = list[Waiting](), ""
         while True:
-            page = self._json("GET", f"{_ROOT}?state=waiting&limit=100{cursor}", _READ)
+            page = self._json("GET", f"{_ROOT}?state=waiting&limit={PAGE}{cursor}", _READ)
             try:
                 found += [Waiting(str(row["id"]), str(row["receipt"])) for row in page["bundles"]]
                 following = page["next"]

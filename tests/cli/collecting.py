@@ -244,6 +244,8 @@ class Stand:
     answers: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     acknowledged: list[str] = field(default_factory=list)
+    listed: str = ""
+    """The id that the list gives instead of a bundle's own."""
 
     @property
     def origin(self) -> str:
@@ -262,10 +264,14 @@ def standing() -> Iterator[Stand]:
                 self.reply(b"", *found[0])
             elif self.path.startswith(LIST):
                 manifests = [made.bundle.manifest for made in stand.bundles]
-                rows = [{"id": one.bundle, "receipt": one.receipt} for one in manifests if one.bundle not in stand.acknowledged]
+                rows = [
+                    {"id": stand.listed or one.bundle, "receipt": one.receipt}
+                    for one in manifests
+                    if one.bundle not in stand.acknowledged
+                ]
                 self.reply(json.dumps({"bundles": rows, "next": None}).encode())
             else:
-                (made,) = (made for made in stand.bundles if made.bundle.manifest.bundle in self.path)
+                (made,) = (made for made in stand.bundles if (stand.listed or made.bundle.manifest.bundle) in self.path)
                 self.reply(made.zip())
 
         def do_POST(self) -> None:

@@ -4,17 +4,23 @@ import io
 import json
 import os
 import re
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from capture.cli import main
+from capture.collecting import api
+from capture.collecting.base import Waiting
+from capture.collecting.folder import Folder
 from capture.domain.requests import State
 from capture.sealing.age import seal_with_passphrase
 from capture.sealing.keys import Identity, write_identity_file
 from capture.store.models import AuditEvent
-from tests.builders import PASSPHRASE, VIEWS, photos_of
-from tests.cli.collecting import Desk, Site, line_to, mode_of
-from tests.sealing.builders import AT
+from tests.builders import PASSPHRASE, VIEWS, bundle_of, photos_of
+from tests.cli.collecting import Desk, Site, line_to, mode_of, standing, write_keys
+from tests.sealing.builders import AT, make_bundle
 
 
 def test_what_waits_is_collected(desk: Desk) -> None:
@@ -42,6 +48,13 @@ def test_a_program_reads_lines(desk: Desk) -> None:
     assert re.fullmatch("[0-9a-f]{32}", line.pop("bundle"))
     assert line == {"receipt": asked.receipt, "state": "collected", "files": sorted(desk.photos(asked))}
     assert desk.lines() == []
+
+
+def test_more_than_a_page_of_them(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where more bundles wait than the API lists at once, all come, those that were sent first in front."""
+    monkeypatch.setattr(api, "PAGE", 1)
+    first, second = desk.send(), desk.send()
+    assert [line["receipt"] for line in desk.lines()] == [first.receipt, second.receipt]
 
 
 def test_names_are_safe_everywhere(desk: Desk) -> None:
@@ -192,6 +205,36 @@ def test_another_file_in_the_way(desk: Desk) -> None:
     taken.unlink()
     desk.collect()
     assert desk.files() == desk.photos(asked)
+
+
+def test_files_that_were_ready(desk: Desk) -> None:
+    """What a run that was killed had made ready appears without being fetched again; unless another file is in its place, which is
+    told, and waited for."""
+    asked = desk.send()
+    bundle, (name, *_) = Waiting(bundle_of(desk.services, asked).id, asked.receipt), desk.photos(asked)
+    folder = Folder(desk.out)
+    with folder.staged(bundle) as stage:
+        stage.add(name, [b"a photo"])
+    folder.close()
+    (desk.out / name).write_bytes(b"something else")
+    assert f"error: {asked.receipt}: {name} is there already" in desk.collect(code=3).stderr
+    assert (desk.files(), desk.state(asked)) == ({name: b"something else"}, State.DELIVERED)
+    (desk.out / name).unlink()
+    assert [line["state"] for line in desk.lines()] == ["collected", "acknowledged"]
+    assert (desk.files(), desk.left(), desk.state(asked)) == ({name: b"a photo"}, [], State.COLLECTED)
+
+
+def test_another_bundle_than_the_one_that_waits(tmp_path: Path) -> None:
+    """A server that sends one bundle under the name of another is found out by the signed manifest (SECURITY 36)."""
+    made = make_bundle()
+    (tmp_path / "out").mkdir()
+    with standing() as stand:
+        stand.bundles = [made]
+        stand.listed = "c" * 32
+        args = [*write_keys(tmp_path, made), "--out", str(tmp_path / "out"), "--server", stand.origin]
+        result = CliRunner().invoke(main, args)
+    assert result.exit_code == 3
+    assert "Another bundle came than the one that waits." in result.stderr
 
 
 def test_a_server_that_forgot(desk: Desk) -> None:

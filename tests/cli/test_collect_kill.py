@@ -139,6 +139,21 @@ def test_the_bundle_at_hand_is_finished(desk: Desk, site: Site) -> None:
     assert (desk.state(first), desk.state(second)) == (State.COLLECTED, State.DELIVERED)
 
 
+def test_a_person_sees_how_far_it_is(desk: Desk) -> None:
+    """On a terminal there is a bar for each bundle, with its receipt; what became of it stands on a line of its own."""
+    asked = desk.send()
+    master, slave = os.openpty()
+    env = environment(desk.folder / "nowhere") | {"TERM": "xterm"}
+    done = subprocess.run(
+        [*CAPTURE, *desk.args()], env=env, check=True, stdout=subprocess.PIPE, stderr=slave, text=True, timeout=60
+    )
+    os.close(slave)
+    with os.fdopen(master, "rb", buffering=0) as terminal:
+        told = terminal.read(1 << 20).decode()
+    assert re.search(rf"{asked.receipt}  \[#+\]  100%", told)
+    assert done.stdout == f"collected {asked.receipt}: 2 files\n"
+
+
 PEAK = """
 from capture.cli import main
 main(standalone_mode=False)
