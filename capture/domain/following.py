@@ -76,6 +76,7 @@ EVENTS = {
     "part damaged": "A stored photo was found damaged; the practice was told",
     "part whole": "A stored photo that was damaged is whole again",
     "request purged": "Photos and details deleted",
+    "request deleted": "Photos and details deleted before their time",
 }
 """What happened to a request, for its timeline."""
 QUIET = {"request drafted", "bundle fetched"}

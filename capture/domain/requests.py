@@ -32,7 +32,7 @@ MOVES: dict[State, set[State]] = {
     State.SENT: {State.OPENED, State.CONFIRMED} | _OPEN_ENDS,
     State.OPENED: {State.CONFIRMED} | _OPEN_ENDS,
     State.CONFIRMED: {State.SUBMITTED} | _OPEN_ENDS,
-    State.SUBMITTED: {State.DELIVERED},
+    State.SUBMITTED: {State.DELIVERED, State.PURGED},  # deleted before it arrived only if a manager says so
     State.DELIVERED: {State.COLLECTED, State.PURGED},
     State.COLLECTED: {State.ATTACHED, State.PURGED},
     State.ATTACHED: {State.COLLECTED, State.PURGED},  # staff may take it back

@@ -11,7 +11,7 @@ from capture.domain.requests import State
 from capture.domain.retention import CONFIRM_AFTER, KEEP_UNFINISHED, UNFINISHED
 from capture.store import sessions
 from capture.store.messages import MessageRow
-from capture.store.models import Base, Bundle, Photo, Practice, Request
+from capture.store.models import Base, Bundle, Delivery, Photo, Practice, Request
 from capture.store.requests import Details, seal_details
 
 
@@ -49,10 +49,11 @@ def list_noted(db: Session, now: datetime, limit: int) -> list[str]:
     return list(db.scalars(noted.order_by(Request.due_noted_at, Request.id).limit(limit)))
 
 
-def erase(db: Session, request: Request) -> None:
-    """Take out of a request's rows all that is of the patient, and list its sealed parts for removal.
+def erase(db: Session, request: Request) -> list[str]:
+    """Take out of a request's rows all that is of the patient, and list its sealed parts for removal; their names.
 
-    What stays says that there was a request: its receipt, state, times and counts, and those of its bundle and deliveries.
+    What stays says that there was a request: its receipt, state, times and counts, and those of its bundle and deliveries. A
+    delivery that was not made is dropped.
     """
     blobs = list(db.scalars(select(Photo.blob).where(Photo.request_id == request.id)))
     list_blobs(db, blobs)
@@ -64,7 +65,11 @@ def erase(db: Session, request: Request) -> None:
     request.details_sealed = seal_details(db, request.id, Details("", "", "", "", "", ""))
     request.answers_sealed = request.hand_over_hash = request.hand_over_until = request.due_noted_at = None
     request.dob_hash = request.views = ""
+    bundle = select(Bundle.id).where(Bundle.request_id == request.id).scalar_subquery()
+    of_bundle = update(Delivery).where(Delivery.bundle_id == bundle, Delivery.state != "delivered")
+    db.execute(of_bundle.values(state="dropped"))
     db.flush()
+    return blobs
 
 
 def list_blobs(db: Session, blobs: Iterable[str]) -> None:

@@ -222,7 +222,7 @@ _QUEUED = text("state = 'queued'")
 
 
 class Delivery(Base, Outgoing):
-    """One bundle on its way to one inbox: queued, under way (taken by a way station), delivered, or given up.
+    """One bundle on its way to one inbox: queued, under way (taken by a way station), delivered, given up, or dropped.
 
     Those of one practice to one inbox go in the order of `number`, that of the audit event of the sending.
     """

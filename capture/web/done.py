@@ -10,6 +10,7 @@ DONE = {
     "invitation-withdrawn": "The invitation is taken back. Its link no longer works.",
     "more-time": "The link has more time now.",
     "cancelled": "The request is cancelled. Its link no longer works.",
+    "deleted": "The request is deleted for good.",
     "not-attached": "Taken back. These photos are not with the referral.",
 }
 """By the word of the address (`did=`): a closed list, since an address stands in histories and logs and anyone can make one."""

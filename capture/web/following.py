@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, g, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from capture.actions import ask_again, detach, extend, resend
+from capture.actions import ask_again, delete_now, detach, extend, resend
 from capture.actions.issue_link import Issued
 from capture.domain import policies
 from capture.domain.again import REASONS, check_can_ask_again, check_can_resend
@@ -61,6 +61,25 @@ def not_attached(request_id: str) -> Answer:
     policies.check_may_open(g.role)
     detach.detach(services(), g.practice.id, request_id, actor=g.member.id)
     return redirect(url_for("staff.show_request", request_id=request_id, did="not-attached"), 303)
+
+
+@blueprint.get("/delete")
+def delete_page(request_id: str) -> Answer:
+    """What is lost when the request is deleted before its time."""
+    policies.check_may_manage(g.role)
+    with services().database.read() as db:
+        found = requests.find_request(db, g.practice.id, request_id)
+        losing = delete_now.what_is_lost(db, found)
+        (row,) = rows_of(db, [found])
+    return render_template("staff/delete.jinja", row=row, losing=losing)
+
+
+@blueprint.post("/delete")
+def delete_request(request_id: str) -> Answer:
+    """Delete it, for good."""
+    policies.check_may_manage(g.role)
+    delete_now.delete_now(services(), g.practice.id, request_id, actor=g.member.id)
+    return redirect(url_for("staff.show_request", request_id=request_id, did="deleted"), 303)
 
 
 @blueprint.get("/again")

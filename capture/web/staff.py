@@ -94,6 +94,7 @@ def show_request(request_id: str) -> Answer:
         can_resend=can_resend(state, now, found.expires_at),
         longer=[days for days in DAYS if can_extend(state, now, found.expires_at, now + timedelta(days=days))],
         can_ask_again=can_ask_again(state),
+        can_delete=can_move(state, State.PURGED) and policies.may_manage(g.role),
         kept_until=purge_due(state, found.changed_at, g.practice.keep_attached_days, g.practice.keep_collected_days),
     )
 

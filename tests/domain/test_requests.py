@@ -26,7 +26,7 @@ ALLOWED = """
     sent      > opened confirmed cancelled expired locked
     opened    > confirmed cancelled expired locked
     confirmed > submitted cancelled expired locked
-    submitted > delivered
+    submitted > delivered purged
     delivered > collected purged
     collected > attached purged
     attached  > collected purged

@@ -130,7 +130,8 @@ def test_another_practice_is_not_there(app: Flask, houses: tuple[House, House]) 
             )
             assert (other.status, none.status) == (404, 404), f"{method} {rule}"
             assert other.heading == none.heading == "Page not found"
-            assert ours.visitor.open(method, address(app, rule, ours.asked, ours.ids), data=data).status in {200, 303, 409, 422}
+            found = ours.visitor.open(method, address(app, rule, ours.asked, ours.ids), data=data)
+            assert found.status in {200, 303, 409, 410, 422}  # 410: one of the routes has deleted the photos
             tried.append(f"{method} {rule.endpoint}")
     assert set(tried) >= {
         "GET staff.show_request",

@@ -1,0 +1,42 @@
+"""Delete a request before its time, because a person says so: also photos that nobody opened, or that never arrived."""
+
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from capture.actions.purge import remove_blobs
+from capture.domain.requests import State, check_can_move
+from capture.services import Services
+from capture.store import deletions, deliveries, photos, requests
+from capture.store.models import Request
+from capture.store.photos import UNREAD
+
+
+@dataclass(frozen=True)
+class Losing:
+    """What whoever deletes a request must know: whether nobody has opened its photos, and whether an inbox still waits for them."""
+
+    unopened: bool
+    undelivered: bool
+
+
+def what_is_lost(db: Session, request: Request) -> Losing:
+    """Look. Conflict where there is nothing to delete: before a request has ended, and once it was deleted."""
+    state = State(request.state)
+    check_can_move(state, State.PURGED)
+    bundle = photos.bundle_of_request(db, request.id)
+    return Losing(state in UNREAD, bundle is not None and not deliveries.all_delivered(db, bundle.id))
+
+
+def delete_now(services: Services, practice_id: str, request_id: str, *, actor: str) -> None:
+    """Delete what the patient sent, and what was asked, at once and for good. Raises NotFound or Conflict."""
+    now = services.clock()
+    with services.database.write() as db:
+        requests.find_request(db, practice_id, request_id)
+        request = requests.lock_request(db, request_id)
+        losing = what_is_lost(db, request)
+        facts = {"opened": "no" if losing.unopened else "yes", "arrived": "no" if losing.undelivered else "yes"}
+        requests.move(db, request, State.PURGED, actor=actor, now=now, action="request deleted", **facts)
+        blobs = deletions.erase(db, request)
+    remove_blobs(services, blobs)
+    services.database.forget_deleted()
