@@ -108,10 +108,10 @@ def test_a_line_that_fails(mesh: MeshServer, ours: Mailbox, collect: Collect, ma
     sent, fine = ours.send(letter(made.zip(), chunk=1_000_000)), Fault("torn", after=1 << 30)
     with fault_proxy(mesh.port) as proxy:
         url = f"http://127.0.0.1:{proxy.port}"
-        proxy.fail(fine, fine, fine, Fault("torn", after=20_000))  # handshake, list, head, message
+        proxy.fail(fine, Fault("torn", after=20_000))  # handshake, list and head; message
         assert "MESH does not answer" in collect(code=1, url=url).stderr
         assert (ours.status(sent), files(tmp_path), proxy.left) == ("accepted", {}, 0)
-        proxy.fail(fine, fine, fine, fine, "lost")  # handshake, list, head, message, acknowledgement
+        proxy.fail(fine, Fault("lost", after=700))  # handshake, list and head; message and, beyond it, acknowledgement
         assert "MESH does not answer" in collect(code=1, url=url).stderr
         assert (ours.status(sent), files(tmp_path), proxy.left) == ("acknowledged", wanted(made), 0)
         assert collect(url=url).stdout == "Nothing waits.\n"

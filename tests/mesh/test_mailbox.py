@@ -144,6 +144,24 @@ def test_each_fault_has_its_code(mesh: MeshServer, tmp_path: Path) -> None:
                 assert not {PASSWORD, SHARED_KEY, "not it"} & set(str(told.value.hint).split())
 
 
+def test_a_connection_that_is_kept(mesh: MeshServer, tmp_path: Path) -> None:
+    """The next call uses the same connection; not where MESH has closed it, and not with a password that is no longer so."""
+    password = tmp_path / "password"
+    password.write_text(PASSWORD)
+    with fault_proxy(mesh.port) as proxy:
+        mailbox = Mailbox(mesh.account(OURS, url=f"http://127.0.0.1:{proxy.port}", password_file=password))
+        mailbox.check()
+        with proxy.refusing():
+            pass
+        mailbox.check()
+        password.write_text("another")
+        with pytest.raises(Unavailable) as told:
+            mailbox.check()
+        assert told.value.code == "mesh-refused"
+        password.write_text(PASSWORD)
+        mailbox.check()
+
+
 def test_no_redirect_is_followed(mesh: MeshServer, tmp_path: Path) -> None:
     """SECURITY 43: who answers for MESH cannot send us to another address."""
     with receiving(tmp_path) as elsewhere:

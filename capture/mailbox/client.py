@@ -1,18 +1,12 @@
-"""A mailbox in MESH, the NHS's network for messages between organisations, by NHS Digital's own client, which stays in this file.
-
-Both ends of a bundle's way use it: the inbox that sends (capture/inbox/mesh.py) and whoever collects. What MESH does:
-https://digital.nhs.uk/developer/api-catalogue/message-exchange-for-social-care-and-health-api
-"""
+"""NHS Digital's own client for MESH as we use it, which stays in this file, and what goes wrong with it in our words."""
 
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
-from itertools import islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import requests
 from mesh_client import Endpoint, MeshClient, MeshError, try_get_endpoint_from_url
@@ -21,7 +15,6 @@ from mesh_client.types import ListMessageResponse_v2
 from urllib3.exceptions import HTTPError
 
 from capture.errors import CaptureError, Unavailable
-from capture.outbound import check_address
 
 PIECE = 64 * 1024
 _STRANGE = (KeyError, IndexError, TypeError, AttributeError, ValueError)
@@ -63,87 +56,7 @@ class Letter:
     chunk: int
 
 
-@dataclass(frozen=True)
-class Head:
-    """What MESH says of a message in the mailbox. A report tells in `about` which message of ours came back, and why in `code`."""
-
-    id: str
-    is_report: bool
-    sender: str
-    workflow: str
-    local_id: str
-    file_name: str
-    about: str
-    code: str
-
-
-class Mailbox:
-    """One mailbox. Every call makes a connection of its own, and raises CaptureError with a code of docs/errors.md."""
-
-    def __init__(self, account: Account) -> None:
-        self.account = account
-
-    def check(self) -> str:
-        """Shake hands, which MESH wants from every mailbox once in 24 hours."""
-        with _told(), self._client() as client:
-            client.handshake()
-        return f"MESH answers for mailbox {self.account.mailbox}"
-
-    def send(self, letter: Letter, *, is_first: bool = False) -> str:
-        """Send it and give MESH's id of it, once all of it was accepted.
-
-        Once: what an earlier try sent under the same `local_id` is left as it is, or gone on with where that broke off. `is_first`:
-        there was none.
-        """
-        with _told(), self._client() as client:
-            sent = None if is_first else client.track(f"/{quote(letter.local_id, safe='')}")
-            if sent is None:
-                return _name(client.send_message(letter.to, _body(letter), letter.chunk, compress=False, **_headers(letter)))
-            message_id = _name(sent["messageId"])
-            if _status(sent) == "uploading":
-                client.go_on(message_id, int(sent.get("chunkCount") or 0), letter)
-            return message_id
-
-    def status(self, message_id: str) -> str:
-        """What became of a message sent: accepted, acknowledged, undeliverable, error; nothing where MESH knows none of that id."""
-        with _told(), self._client() as client:
-            sent = client.track(f"?messageID={quote(message_id, safe='')}")
-            return _status(sent) if sent else ""
-
-    def waiting(self, workflow: str, most: int) -> list[str]:
-        """The ids of messages that wait in the mailbox, those that came first in front."""
-        with _told(), self._client() as client:
-            return list(islice(client.iterate_message_ids(workflow_filter=workflow), most))
-
-    @contextmanager
-    def fetch(self, message_id: str) -> Iterator[tuple[Head, Iterator[bytes]]]:
-        """A message that waits, and its bytes piece by piece. It stays in the mailbox until it is acknowledged."""
-        with self._client() as client:
-            with _told():
-                message = client.retrieve_message(message_id)
-            try:
-                with _told():
-                    head = _head(message)
-                yield head, _pieces(message)
-            finally:
-                message.close()
-
-    def acknowledge(self, message_id: str) -> None:
-        """Say that the message is safe here: MESH forgets it, and tells the sender."""
-        with _told(), self._client() as client:
-            client.acknowledge_message(message_id)
-
-    def _client(self) -> "_Client":
-        check_address(self.account.url)
-        password, shared_key = _secret(self.account.password_file), _secret(self.account.shared_key_file)
-        try:
-            return _Client(self.account, password, shared_key)
-        except OSError as error:  # of TLS too
-            why = error.strerror or type(error).__name__
-            raise Unavailable(code="mesh-key", hint=f"certificate_file, key_file or ca_file cannot be used: {why}") from None
-
-
-class _Client(MeshClient):
+class Client(MeshClient):
     """The client, following no redirect, reading nothing from the environment, trusting only who it was told to."""
 
     def __init__(self, account: Account, password: str, shared_key: str) -> None:
@@ -164,8 +77,16 @@ class _Client(MeshClient):
         self._session.verify = ca or True  # what requests would trust beside it
         self._session.headers["Accept-Encoding"] = "identity"  # sealed bytes do not get smaller
 
+    def close(self) -> None:
+        """Give its connection back."""
+        self._session.close()
+
     def __del__(self) -> None:
-        self._session.close()  # one that could not be made is no reason for a warning
+        self.close()  # one that could not be made is no reason for a warning
+
+    def greet(self) -> None:
+        """Shake hands."""
+        self.handshake()  # type: ignore[no-untyped-call]
 
     def track(self, which: str) -> dict[str, Any] | None:
         """What MESH says of a message of ours, or None; the client itself cannot ask by local id.
@@ -175,7 +96,7 @@ class _Client(MeshClient):
         """
         answer = self._session.get(f"{self.mailbox_url}/outbox/tracking{which}", timeout=self._timeout)
         if answer.status_code == HTTPStatus.FORBIDDEN:
-            self.handshake()  # type: ignore[no-untyped-call]
+            self.greet()
             return None
         if answer.status_code == HTTPStatus.NOT_FOUND:
             return None
@@ -186,7 +107,7 @@ class _Client(MeshClient):
 
     def go_on(self, message_id: str, chunks: int, letter: Letter) -> None:
         """Send the chunks after the first again; MESH takes each by its number."""
-        parts: Any = SplitStream(_body(letter), letter.chunk)  # type: ignore[no-untyped-call]
+        parts: Any = SplitStream(body_of(letter), letter.chunk)  # type: ignore[no-untyped-call]
         if chunks not in {0, len(parts)}:
             raise Unavailable(code="mesh-half", hint=f"set chunk_mb back until it has gone: MESH waits for it in {chunks} chunks")
         for number, part in enumerate(parts, 1):
@@ -216,49 +137,11 @@ class _Reader:
         return data
 
 
-def _body(letter: Letter) -> dict[str, Any]:
+def body_of(letter: Letter) -> dict[str, Any]:
     return {"Body": _Reader(letter.read()), "ContentLength": letter.size}
 
 
-def _headers(letter: Letter) -> dict[str, str]:
-    return {
-        "workflow_id": letter.workflow,
-        "local_id": letter.local_id,
-        "subject": letter.subject,
-        "filename": letter.file_name,
-        "content_type": "application/zip",
-    }
-
-
-def _status(sent: dict[str, Any]) -> str:
-    return str(sent["status"]).lower()
-
-
-def _head(message: Any) -> Head:
-    is_report = str(message.mex_header("messagetype")).upper() == "REPORT"
-    about, code = (_name(message.mex_header(word)) if is_report else "" for word in ("linkedmsgid", "statuscode"))
-    names = [message.sender, message.workflow_id, message.local_id, message.filename]
-    sender, workflow, local_id, file_name = (str(name or "") for name in names)
-    return Head(message.id(), is_report, sender, workflow, local_id, file_name, about, code)
-
-
-def _pieces(message: Any) -> Iterator[bytes]:
-    with _told():
-        while piece := message.read(PIECE):
-            yield piece
-
-
-def _secret(path: Path) -> str:
-    try:
-        secret = path.read_text("ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise Unavailable(code="mesh-key", hint=f"{path}: {getattr(error, 'strerror', 'not ASCII')}") from None
-    if not secret:
-        raise Unavailable(code="mesh-key", hint=f"{path} is empty")
-    return secret
-
-
-def _name(said: object) -> str:
+def named(said: object) -> str:
     """A name that MESH gives; ValueError where it is none. Other words from outside reach no log and no database."""
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,100}", str(said)):
         raise ValueError
@@ -266,7 +149,7 @@ def _name(said: object) -> str:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def told() -> Iterator[None]:
     """What goes wrong with MESH in our words; its own may hold anything."""
     try:
         yield
@@ -290,7 +173,7 @@ def _told() -> Iterator[None]:
 
 def _not_taken(error: MeshError) -> CaptureError:
     try:
-        code = _name(error.args[1]["detail"][0]["code"])
+        code = named(error.args[1]["detail"][0]["code"])
     except _STRANGE:
         code = "unknown"
     if code == "12":

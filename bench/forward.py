@@ -1,0 +1,138 @@
+"""How quickly bundles go to each kind of inbox, beside the vendor's own client alone in the same run; and the memory that it takes.
+
+Ours reads every sealed part, compares it with its hash, makes the ZIP as it goes and sends it; the peer sends a file that is there
+already. Each time is the least of several rounds in which both take turns. Aimed at: 0.9 of the peer's rate, and no more than
+20 MB between the memory that a bundle of 5 MB takes and one of 200 MB.
+"""
+
+import hashlib
+import itertools
+import random
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+from mesh_client import MeshClient
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from capture.inbox.base import BundleFile, BundleFiles
+from capture.inbox.mesh import MeshInbox
+from capture.mailbox import Mailbox
+from tests.mesh.server import OURS, PASSWORD, PRACTICE, SHARED_KEY, WORKFLOW, running_mesh
+from tests.notify.mail_server import make_certificates
+
+MB = 1 << 20
+PHOTO, PIECE = 5 * MB, 64 * 1024
+ROUNDS, SIZES, LEAST, MOST = 15, (5, 20), 5, 200
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Race:
+    """An inbox, and what its vendor's client does with a file of the same size."""
+
+    peer: str
+    put: Callable[[BundleFiles], object]
+    send: Callable[[Path], object]
+
+
+@contextmanager
+def mesh() -> Iterator[Race]:
+    """NHS Digital's sandbox on this machine, over TLS with a client certificate as MESH is, and its client."""
+    chunk = 10 * MB
+    with tempfile.TemporaryDirectory() as name:
+        make_certificates(Path(name), "127.0.0.1")
+        pem, ca = Path(name) / "server.pem", Path(name) / "ca.pem"
+        with running_mesh("--ssl-certfile", str(pem), "--ssl-ca-certs", str(ca), "--ssl-cert-reqs", "2") as server:
+            account = server.account(OURS, certificate_file=pem, ca_file=ca)
+            inbox = MeshInbox(Mailbox(account), WORKFLOW, {"": PRACTICE}, chunk)
+            key, pair = SHARED_KEY.encode(), (str(pem), str(pem))
+            with MeshClient(server.url, OURS, PASSWORD, key, cert=pair, verify=str(ca), max_chunk_size=chunk) as client:
+
+                def send(path: Path) -> None:
+                    with path.open("rb") as file:
+                        client.send_message(PRACTICE, file, workflow_id=WORKFLOW)
+
+                yield Race("mesh-client", inbox.put, send)
+
+
+KINDS: dict[str, Callable[[], AbstractContextManager[Race]]] = {"mesh": mesh}
+
+
+def make_bundle(folder: Path, megabytes: int) -> BundleFiles:
+    """A bundle that nothing has seen before, of photos of 5 MB that lie in the folder."""
+    files = []
+    for number in range(megabytes * MB // PHOTO):
+        path = folder / str(number)
+        if not path.exists():
+            path.write_bytes(random.Random(number).randbytes(PHOTO))
+        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
+        files.append(BundleFile(f"photos/{number:02}-context.jpg.age", PHOTO, sha256, partial(pieces, path)))
+    return BundleFiles(f"{next(_numbers):032x}", "A81001", "ABCD", datetime(2026, 11, 29, tzinfo=UTC), tuple(files), is_first=True)
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while piece := file.read(PIECE):
+            yield piece
+
+
+def timed(act: Callable[[], object]) -> tuple[float, float]:
+    """Seconds by the clock and of this process."""
+    clock, process = time.perf_counter(), time.process_time()
+    act()
+    return time.perf_counter() - clock, time.process_time() - process
+
+
+def race(name: str, folder: Path) -> None:
+    """Print one kind's table."""
+    with KINDS[name]() as between:
+        for megabytes in SIZES:
+            whole = folder / f"whole-{megabytes}"
+            whole.write_bytes(random.Random(0).randbytes(megabytes * MB))
+            ours, peers = [], []
+            for _ in range(ROUNDS):
+                ours.append(timed(partial(between.put, make_bundle(folder, megabytes))))
+                peers.append(timed(partial(between.send, whole)))
+            best = {who: (min(one for one, _ in those), min(one for _, one in those)) for who, those in (("", ours), ("p", peers))}
+            print(f"{name}, {megabytes} MB")
+            for who, (clock, process) in zip(("ours", between.peer), best.values(), strict=True):
+                print(f"  {who:14} {1 / clock:7.1f} bundles/s {megabytes / clock:7.0f} MB/s {process * 1000:7.1f} ms of a core")
+            print(f"  ratio {best['p'][0] / best[''][0]:.2f}")
+
+
+def peak(name: str, megabytes: int) -> float:
+    """Peak memory in MB of a process that brings one bundle of that size."""
+    ran = subprocess.run([sys.executable, __file__, "--once", name, str(megabytes)], stdout=subprocess.PIPE, text=True, check=True)
+    return int(ran.stdout) / 1024
+
+
+def once(name: str, megabytes: int, folder: Path) -> None:
+    with KINDS[name]() as between:
+        between.put(make_bundle(folder, megabytes))
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+
+
+def main() -> None:
+    """All kinds, or those that are named."""
+    with tempfile.TemporaryDirectory() as made:
+        if sys.argv[1:2] == ["--once"]:
+            return once(sys.argv[2], int(sys.argv[3]), Path(made))
+        for name in sys.argv[1:] or KINDS:
+            race(name, Path(made))
+            least, most = peak(name, LEAST), peak(name, MOST)
+            print(f"  memory {least:.0f} MB with {LEAST} MB, {most:.0f} MB with {MOST} MB: {most - least:+.0f} MB")
+    return None
+
+
+if __name__ == "__main__":
+    main()
