@@ -138,6 +138,7 @@ class _Reader:
 
 
 def body_of(letter: Letter) -> dict[str, Any]:
+    """What the client takes for a stream whose length is known."""
     return {"Body": _Reader(letter.read()), "ContentLength": letter.size}
 
 

@@ -13,7 +13,7 @@ from capture.store import audit, deletions
 from capture.store.invitations import Invitation
 from capture.store.journal import LOCKED, PURGED, Ending
 from capture.store.messages import drop_messages
-from capture.store.models import AuditHead, Photo, Practice, Request
+from capture.store.models import AuditHead, Delivery, Photo, Practice, Request
 from capture.store.photos import UNREAD, bundle_of_request
 
 ACTOR = "restore"
@@ -122,10 +122,14 @@ def _drop_photos(db: Session, request_id: str) -> None:
 
 
 def _forget_short_lived(db: Session) -> None:
-    """Links to another phone and invitations may have been used since; what was noted as due was noted by another clock."""
+    """Links to another phone and invitations may have been used since; what was noted as due was noted by another clock.
+
+    A delivery that was not tried may have been made since, so its next try is not its first.
+    """
     db.execute(update(Request).where(Request.due_noted_at.is_not(None)).values(due_noted_at=None))
     db.execute(update(Request).where(Request.hand_over_hash.is_not(None)).values(hand_over_hash=None, hand_over_until=None))
     db.execute(delete(Invitation).where(Invitation.used_at.is_(None)))
+    db.execute(update(Delivery).where(Delivery.fence == 0).values(fence=1))
     db.flush()
 
 

@@ -15,6 +15,7 @@ from capture.mailbox import Mailbox
 from capture.services import Services
 from capture.settings import load_settings
 from capture.store.models import AuditEvent, Delivery, DeliveryTry
+from capture.store.restoring import apply_endings
 from tests.builders import APractice, bundle_of, make_practice, make_request, make_submitted
 from tests.conftest import Clock
 from tests.fault_proxy import Fault, FaultProxy, fault_proxy
@@ -122,6 +123,22 @@ def test_only_a_first_try_asks_nothing_before(
     clock.forward(minutes=1)
     deliver_all(forwarding)
     assert line.exchanges == begun + 1 + chunks
+
+
+def test_an_old_backup_sends_nothing_twice(
+    forwarding: Services, practices: Mailbox, send: Callable[[], str], by_mesh: Callable[[], list[Delivery]], clock: Clock
+) -> None:
+    """What a restored database takes for untried, and MESH has, is not sent again."""
+    sent = send()
+    deliver_all(forwarding)
+    with forwarding.database.write() as db:
+        row = db.get_one(Delivery, by_mesh()[0].id)
+        row.state, row.fence, row.reference = "queued", 0, ""
+        db.flush()
+        apply_endings(db, [], clock())
+    deliver_all(forwarding)
+    assert by_mesh()[0].state == "under way"
+    assert arrived(practices) == [sent]
 
 
 def test_mesh_down_for_a_day(
