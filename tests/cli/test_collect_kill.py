@@ -15,7 +15,7 @@ import pytest
 from capture.domain.requests import State
 from capture.photos.sample import sample_photo
 from tests import needs
-from tests.builders import ARequest
+from tests.builders import ARequest, bundle_of
 from tests.cli.collecting import CAPTURE, Desk, Site, line_to, standing, write_keys
 from tests.sealing import builders
 from tests.sealing.builders import Made, make_bundle
@@ -46,6 +46,26 @@ def prepare(desk: Desk, asked: ARequest, folder: Path) -> None:
     desk.folder = folder
     desk.prepare()
     desk.put(asked, State.DELIVERED)
+
+
+def test_what_is_synced_and_when(desk: Desk, tmp_path: Path) -> None:
+    """Each file is synced before it gets its name, the folder after that, and only then the bundle is acknowledged, so that all of
+    it holds when the power goes as well."""
+    asked = desk.send()
+    assert traced(desk, tmp_path / "trace", "-y", "-s", "300") == 0
+    told = []
+    for line in (tmp_path / "trace").read_text().splitlines():
+        if found := re.match(r"fsync\(\d+<(.*)>\)", line):
+            told.append(f"sync {Path(found[1]).name}")
+        elif found := re.match(r'rename\("(.*)", "(.*)"\)', line):
+            told.append(f"name {Path(found[2]).name}")
+        elif found := re.match(r'sendto\(.*"(GET|POST) [^ ]*/(\w+)', line):
+            told.append(f"{found[1]} {found[2]}")
+    one, two = sorted(desk.photos(asked), key=lambda name: name[-9:])
+    bundle = f"{bundle_of(desk.services, asked).id}.{asked.receipt}"
+    steps = [f"sync {one}.part", f"sync {two}.part", f"sync {bundle}.staged", f"name {bundle}.ready", "sync .capture"]
+    steps += [f"name {name}" for name in sorted((one, two))]
+    assert told[told.index(steps[0]) :] == [*steps, "sync watched", "sync collected", "POST acknowledge"]
 
 
 def test_a_kill_at_every_step(desk: Desk, tmp_path: Path) -> None:
