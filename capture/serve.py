@@ -61,8 +61,8 @@ def init_logging() -> None:
 
 
 def without_path(record: logging.LogRecord) -> bool:
-    """waitress logs addresses, which hold tokens, and messages of exceptions: leave what happened and where (SECURITY 7)."""
-    record.msg = re.split(r" while serving|, closing channel", record.getMessage())[0]
+    """Servers log addresses, which hold tokens, and messages of exceptions: leave what happened and where (SECURITY 7)."""
+    record.msg = re.split(r" while serving|, closing channel| handling request", record.getMessage())[0]
     record.args = record.exc_info = record.exc_text = None
     kind, _, trace = sys.exc_info()
     if kind and record.levelno >= logging.ERROR:

@@ -38,6 +38,7 @@ MAY_IMPORT = {
     "app": {"errors", "bucket", "settings", "services", "web", *ADAPTERS},
     "web_server": {"settings"},
     "serve": {"errors", "settings", "services", "app", "worker", "web_server"},
+    "wsgi": {"errors", "settings", "app", "serve"},
     "cli": {
         *("errors", "settings", "services", "actions", "collecting", "mailbox", "bucket"),
         *("app", "serve", "worker", "demo", "check", *ADAPTERS),
