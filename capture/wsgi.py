@@ -1,8 +1,7 @@
 """The application for gunicorn (config/gunicorn.conf.py): staff and other systems. `capture serve` is for patients (ADR 11)."""
 
 import resource
-
-from flask import Flask
+from wsgiref.types import WSGIApplication
 
 from capture.app import create_app, make_services
 from capture.errors import SettingsError
@@ -10,7 +9,7 @@ from capture.serve import init_logging
 from capture.settings import load_settings
 
 
-def make_app() -> Flask:
+def make_app() -> WSGIApplication:
     """The application of one worker process of gunicorn; SettingsError unless `surface` is staff."""
     settings = load_settings()
     if settings.surface != "staff":

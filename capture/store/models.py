@@ -208,8 +208,9 @@ class Bundle(Base):
     """All that a patient sent: the signed manifest and the sealed request; the photos lie in the blob store."""
 
     __tablename__ = "bundles"
+    __table_args__ = (Index("ix_bundles_practice_id_created_at", "practice_id", "created_at"),)
     id: Mapped[str] = mapped_column(String(32), primary_key=True, default=new_id)
-    practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"), index=True)
+    practice_id: Mapped[str] = mapped_column(ForeignKey("practices.id"))
     request_id: Mapped[str] = mapped_column(ForeignKey("requests.id"), unique=True)
     manifest: Mapped[bytes]
     signature: Mapped[bytes]

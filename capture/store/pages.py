@@ -38,7 +38,7 @@ def page_bundles(
 ) -> list[tuple[Bundle, Request]]:
     """A practice's bundles, with their requests, whose requests are in those states, the newest first."""
     query = select(Bundle, Request).join(Request, Request.id == Bundle.request_id)
-    query = query.where(Request.practice_id == practice_id, Request.state.in_(list(states)))
+    query = query.where(Bundle.practice_id == practice_id, Request.practice_id == practice_id, Request.state.in_(list(states)))
     if after:
         query = query.where(tuple_(Bundle.created_at, Bundle.id) < after)
     rows = db.execute(query.order_by(Bundle.created_at.desc(), Bundle.id.desc()).limit(limit))
