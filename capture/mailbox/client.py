@@ -92,13 +92,12 @@ class Client(MeshClient):
         """What MESH says of a message of ours, or None; the client itself cannot ask by local id.
 
         The description of the API has 404 for a message that is not there in one place and 403, which elsewhere means a wrong
-        password, in another. So a 403 is believed only once MESH has taken the password.
+        password, in another; and what stands before MESH may answer 404 to everything. So either is believed only once MESH has
+        taken the password.
         """
         answer = self._session.get(f"{self.mailbox_url}/outbox/tracking{which}", timeout=self._timeout)
-        if answer.status_code == HTTPStatus.FORBIDDEN:
+        if answer.status_code in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
             self.greet()
-            return None
-        if answer.status_code == HTTPStatus.NOT_FOUND:
             return None
         if answer.status_code == HTTPStatus.MULTIPLE_CHOICES:
             raise Unavailable(code="mesh-twice", hint="MESH has two messages of this bundle: ask the practice whether one arrived")

@@ -173,6 +173,18 @@ def test_no_redirect_is_followed(mesh: MeshServer, tmp_path: Path) -> None:
         assert elsewhere.asked_for == [f"/messageexchange/{OURS}"] * 2
 
 
+def test_a_404_of_another_server_is_believed_of_nothing(mesh: MeshServer, tmp_path: Path) -> None:
+    """What stands before MESH and finds nothing says neither that a message came back nor that it was never sent."""
+    with receiving(tmp_path) as elsewhere:
+        elsewhere.answers += [404] * 4
+        mailbox = Mailbox(mesh.account(OURS, url=elsewhere.url.partition("/hook")[0], ca_file=elsewhere.certificate))
+        for ask in (lambda: mailbox.status("20261129"), lambda: mailbox.send(letter())):
+            with pytest.raises(Unavailable) as told:
+                ask()
+            assert told.value.code == "mesh-away"
+        assert not [path for path in elsewhere.asked_for if path.endswith("/outbox")]
+
+
 def test_an_unknown_recipient_is_told(ours: Mailbox) -> None:
     """A mailbox that MESH does not have is not MESH being away."""
     with pytest.raises(Unavailable) as told:

@@ -10,12 +10,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import event, inspect, text
+from sqlalchemy import Connection, event, inspect, text
 
 from capture.errors import Unavailable
 from capture.settings import ROOT
 from capture.store.database import Database, database_exists, is_alive, is_empty
-from capture.store.models import AuditHead, Base, Practice, Request, SessionRow
+from capture.store.models import AuditEvent, AuditHead, Base, Bundle, Delivery, Practice, Request, SessionRow
 from capture.store.vault import Vault
 from tests.postgres import Postgres
 
@@ -126,6 +126,7 @@ def test_from_the_first_tables_on(empty_url: str, vault: Vault) -> None:
                 ),
                 {"sealed": b"sealed"},
             )
+        insert_sent(connection, zero, "2" * 32, now)
         connection.execute(
             text(
                 "INSERT INTO sessions (id_hash, kind, practice_id, request_id, created_at, seen_at, expires_at)"
@@ -143,7 +144,36 @@ def test_from_the_first_tables_on(empty_url: str, vault: Vault) -> None:
         ]
         session = db.get_one(SessionRow, "h")
         assert (session.request_id, session.seen_at.year) == ("1" * 32, 2026)
+        delivery = db.query(Delivery).one()
+        assert (delivery.practice_id, delivery.number, delivery.state, delivery.reference) == (zero, 3, "delivered", "")
+        assert delivery.delivered_at == practice.created_at
+        assert [event.number for event in db.query(AuditEvent).order_by(AuditEvent.number)] == [2, 3, 4]
+        assert db.query(Bundle).one().manifest == b"m"
     database.close()
+
+
+def insert_sent(connection: Connection, practice_id: str, request_id: str, now: str) -> None:
+    """What the first version wrote when a request was sent and delivered: bundle, delivery, and its place in the audit trail."""
+    sent = {"practice": practice_id, "request": request_id, "now": now, "m": b"m"}
+    for statement in (
+        (
+            "INSERT INTO bundles (id, practice_id, request_id, manifest, signature, request_part, created_at)"
+            " VALUES ('b', :practice, :request, :m, :m, :m, :now)"
+        ),
+        (
+            "INSERT INTO deliveries (id, bundle_id, inbox, state, attempts, fence, due_at, last_error, delivered_at)"
+            " VALUES ('d', 'b', 'web', 'delivered', 1, 1, :now, '', :now)"
+        ),
+    ):
+        connection.execute(text(statement), sent)
+    for number, action in enumerate(("request confirmed", "request submitted", "request delivered"), 2):
+        connection.execute(
+            text(
+                "INSERT INTO audit (practice_id, number, at, actor, action, subject, facts, previous, hash)"
+                f" VALUES (:practice, {number}, :now, 'patient', '{action}', :request, '{{}}', '', '')"
+            ),
+            sent,
+        )
 
 
 def migrate_to(database: Database, revision: str) -> None:

@@ -15,6 +15,7 @@ def upgrade() -> None:
         table.add_column(sa.Column("number", sa.Integer(), nullable=False, server_default="0"))
         table.add_column(sa.Column("reference", sa.String(length=100), nullable=False, server_default=""))
         table.add_column(sa.Column("told_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index("ix_audit_practice_id_subject", "audit", ["practice_id", "subject"])  # by which the numbers are found
     op.execute("UPDATE deliveries SET practice_id = (SELECT practice_id FROM bundles WHERE bundles.id = deliveries.bundle_id)")
     op.execute(
         "UPDATE deliveries SET number = coalesce((SELECT audit.number FROM audit JOIN bundles ON audit.subject = bundles.request_id"

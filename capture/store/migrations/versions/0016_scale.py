@@ -14,7 +14,6 @@ def upgrade() -> None:
     op.create_index("ix_requests_practice_id_state_changed_at", "requests", ["practice_id", "state", "changed_at"])
     op.drop_index("ix_requests_practice_id_state_issued_at", "requests")
     op.create_index("ix_requests_wait_until", "requests", ["wait_until"], sqlite_where=WAITS, postgresql_where=WAITS)
-    op.create_index("ix_audit_practice_id_subject", "audit", ["practice_id", "subject"])
     op.create_index("ix_audit_practice_id_action_at", "audit", ["practice_id", "action", "at"])
     op.create_index("ix_messages_practice_id_kind_wanted_at", "messages", ["practice_id", "kind", "wanted_at"])
     op.drop_index("ix_messages_practice_id", "messages")
