@@ -15,6 +15,7 @@ has sent more than `after` bytes over it (0: at once):
 - "500": the server never hears of it; once the client is quiet it reads a status 500 of HTTP;
 - "lost": all of it reaches the server, but what the server then says does not come back: the client is reset instead
   (an interim "100 Continue" passes); with TLS or SMTP give an `after` beyond the greetings;
+- "altered": one bit of what the client sends is turned, in the first piece beyond `after` bytes;
 - "torn": the answer breaks off after `after` bytes of it.
 """
 
@@ -123,6 +124,8 @@ class FaultProxy:
                     if fault and fault.kind in CUTS and sent + len(data) > fault.after:
                         server.sendall(data[: fault.after - sent])
                         return _break(fault.kind, client, server)
+                    if fault and fault.kind == "altered" and sent + len(data) > fault.after:
+                        fault, data = None, data[:-1] + bytes([data[-1] ^ 1])
                     sent += len(data)
                     server.sendall(data)
                     continue

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import io
 from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,8 +16,10 @@ from capture.errors import CaptureError, NotFound, Unavailable
 
 WHOLE = 16 * 1024 * 1024
 """Bytes up to which an object is sent in one request; beyond it, in parts."""
-PART, RANGE, PIECE = 8 * 1024 * 1024, 8 * 1024 * 1024, 65_536
-"""Bytes of a part, of what one request reads, and of the pieces that are handed on."""
+PART, RANGE, PIECE = 5 * 1024 * 1024, 8 * 1024 * 1024, 65_536
+"""Bytes of a part (S3 takes none that is smaller), of what one request reads, and of the pieces that are handed on."""
+AT_ONCE = 2
+"""Parts that are on their way while the next one is made."""
 PAGE = 1_000
 """Names that one request lists."""
 MARK = "capture-mark"
@@ -32,7 +35,11 @@ class Found:
 
 
 class Bucket:
-    """Names are what follows `prefix`. `checksum` is "sha256", or "md5" for servers that know no other."""
+    """Names are what follows `prefix`. `checksum` is "sha256", or "md5" for servers that refuse it.
+
+    The signature of a request covers the SHA-256 of its body, so that every server compares it. Newer ones keep it and tell it
+    too, as a checksum that is sent beside; where the first answer tells none it is not sent again.
+    """
 
     def __init__(
         self,
@@ -44,7 +51,8 @@ class Bucket:
         kms_key: str = "",
         tags: Mapping[str, str] | None = None,
     ) -> None:
-        self._client, self._prefix, self._md5 = Client(access), prefix, checksum == "md5"
+        self._client, self._prefix = Client(access), prefix
+        self._md5, self._tells = checksum == "md5", checksum != "md5"
         about = {"Tagging": urlencode(tags or {}, quote_via=quote), "ServerSideEncryption": encryption, "SSEKMSKeyId": kms_key}
         self._about = {name: value for name, value in about.items() if value}
 
@@ -73,7 +81,7 @@ class Bucket:
         """
         try:
             if size <= WHOLE:
-                self._put_whole(key, b"".join(_blocks(pieces, WHOLE)), size, mark)
+                self._put_whole(key, b"".join(_blocks(pieces, size)), size, mark)
             elif not self._holds(key, size, mark):
                 self._put_parts(key, pieces, size, mark)
         except Unavailable as error:
@@ -121,43 +129,62 @@ class Bucket:
     def _put_whole(self, key: str, data: bytes, size: int, mark: str) -> None:
         if len(data) != size:
             raise self._client.error(DAMAGED)
-        said = self._send("put_object", data, Key=self._prefix + key, IfNoneMatch="*", **self._words(mark))
-        if not _is_same(said, data):
+        try:
+            self._send("put_object", data, Key=self._prefix + key, IfNoneMatch="*", **self._words(mark))
+        except _Other:
             self.delete(key)  # or the next try would take it for a good one
-            raise self._client.error(DAMAGED)
+            raise self._client.error(DAMAGED) from None
 
     def _put_parts(self, key: str, pieces: Iterable[bytes], size: int, mark: str) -> None:
         """In parts of bounded size, which become an object only when all of them are there."""
-        kind = {} if self._md5 else {"ChecksumAlgorithm": "SHA256"}
+        kind = {"ChecksumAlgorithm": "SHA256"} if self._tells else {}
         begun = self._client.ask("create_multipart_upload", Key=self._prefix + key, **kind, **self._words(mark))
         upload = {"Key": self._prefix + key, "UploadId": begun["UploadId"]}
         try:
-            parts: list[dict[str, Any]] = []
-            sent = 0
-            for data in _blocks(pieces, PART):
-                said = self._send("upload_part", data, **upload, PartNumber=len(parts) + 1)
-                if not _is_same(said, data):
-                    raise self._client.error(DAMAGED)
-                sent += len(data)
-                told: dict[str, Any] = {name: said[name] for name in ("ETag", "ChecksumSHA256") if name in said}
-                parts.append({"PartNumber": len(parts) + 1, **told})
-            if sent != size:
-                raise self._client.error(DAMAGED)
+            with ThreadPoolExecutor(AT_ONCE) as senders:
+                parts = self._send_parts(senders, upload, pieces, size)
             self._client.ask("complete_multipart_upload", **upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
-        except BaseException:
+        except BaseException as error:
             with suppress(CaptureError):
                 self._client.ask("abort_multipart_upload", **upload)
+            if isinstance(error, _Other):
+                raise self._client.error(DAMAGED) from None
             raise
+
+    def _send_parts(self, senders: Executor, upload: Mapping[str, str], pieces: Iterable[bytes], size: int) -> list[dict[str, Any]]:
+        sent: list[Future[dict[str, Any]]] = []
+        for data in _blocks(pieces, PART):
+            if len(sent) >= AT_ONCE:
+                sent[-AT_ONCE].result()  # so no more of them are in memory
+            sent.append(senders.submit(self._send, "upload_part", data, **upload, PartNumber=len(sent) + 1))
+            size -= len(data)
+        said = [one.result() for one in sent]
+        if size:
+            raise _Other
+        return [
+            {"PartNumber": number} | {name: one[name] for name in ("ETag", "ChecksumSHA256") if name in one}
+            for number, one in enumerate(said, 1)
+        ]
 
     def _words(self, mark: str) -> dict[str, Any]:
         """What is said of an object beside its bytes."""
         return {"Metadata": {MARK: mark}, **self._about}
 
     def _send(self, operation: str, data: bytes, **words: Any) -> dict[str, Any]:
-        """Send bytes with their checksum, for the server to compare."""
-        sums = {"ContentMD5": _base64(_md5(data))} if self._md5 else {"ChecksumSHA256": _base64(_sha256(data))}
+        """Send bytes, for the server to compare; _Other where what it says it has is something else."""
+        sums = {}
+        if self._md5:
+            sums["ContentMD5"] = _base64(hashlib.md5(data, usedforsecurity=False))
+        elif self._tells:
+            sums["ChecksumSHA256"] = _base64(hashlib.sha256(data))
         # a body that is read piece by piece has to go on, not to be over, within the time-out
-        return self._client.ask(operation, Body=io.BytesIO(data), **sums, **words)
+        said = self._client.ask(operation, Body=io.BytesIO(data), **sums, **words)
+        told = said.get("ChecksumSHA256")
+        if told is None:
+            self._tells = False
+        elif told != sums.get("ChecksumSHA256", told):
+            raise _Other
+        return said
 
     def _pieces(self, key: str, start: int, data: bytes, total: int, etag: str) -> Iterator[bytes]:
         while True:
@@ -185,7 +212,7 @@ class Bucket:
 
 def _blocks(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
     """The same bytes in blocks of that size, the last one shorter; one of them in memory at a time."""
-    block = io.BytesIO()
+    block = io.BytesIO(bytes(size))  # as large as it will be from the start: one that grows takes twice as much
     for piece in pieces:
         rest = memoryview(piece)
         while rest:
@@ -194,24 +221,15 @@ def _blocks(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
             rest = rest[len(taken) :]
             if block.tell() == size:
                 yield block.getvalue()
-                block = io.BytesIO()
+                block = io.BytesIO(bytes(size))
     if block.tell():
+        block.truncate()
         yield block.getvalue()
 
 
-def _is_same(said: Mapping[str, Any], data: bytes) -> bool:
-    """Whether the server says that it has these bytes: by SHA-256, or where it knows none by the MD5 that is the ETag."""
-    told = said.get("ChecksumSHA256")
-    return bool(told == _base64(_sha256(data)) if told else said["ETag"].strip('"') == _md5(data).hex())
+def _base64(digest: "hashlib._Hash") -> str:
+    return base64.b64encode(digest.digest()).decode()
 
 
-def _sha256(data: bytes) -> bytes:
-    return hashlib.sha256(data).digest()
-
-
-def _md5(data: bytes) -> bytes:
-    return hashlib.md5(data, usedforsecurity=False).digest()
-
-
-def _base64(digest: bytes) -> str:
-    return base64.b64encode(digest).decode()
+class _Other(Exception):
+    """What the server has is not what was to be sent."""

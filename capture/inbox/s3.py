@@ -4,9 +4,10 @@ import hashlib
 
 from capture.bucket.objects import Bucket
 from capture.bucket.words import read_bucket
+from capture.errors import Undeliverable
 from capture.inbox.base import BundleFiles, Placed
 from capture.inbox.options import Options
-from capture.sealing.archive import archive_size, stream_archive
+from capture.sealing.archive import MOST, archive_size, stream_archive
 
 _PREFIX = r"(?!/)([\w!.*'()/-]|\{ods\}){1,200}"
 
@@ -21,7 +22,10 @@ class S3Inbox:
         """See Inbox. It goes by as it is read; what is found to be damaged then never becomes an object."""
         key = f"{self._prefix.replace('{ods}', bundle.practice)}{bundle.receipt}-{bundle.id}.zip"
         entries = bundle.checked_entries
-        self._bucket.put(key, stream_archive(entries), archive_size(entries), _mark(bundle))
+        size = archive_size(entries)
+        if size > MOST:
+            raise Undeliverable(code="bundle-too-large", hint="a ZIP of this kind holds 2 GiB at most")
+        self._bucket.put(key, stream_archive(entries), size, _mark(bundle))
         return Placed()
 
     def check(self) -> str:

@@ -128,6 +128,17 @@ def test_large_ones_and_faults(
     assert b"".join(behind.read(key)) == LARGE
 
 
+@pytest.mark.parametrize("data", [os.urandom(300_000), LARGE], ids=["small", "large"])
+def test_what_is_altered_on_its_way(behind: Bucket, proxy: FaultProxy, key: str, data: bytes) -> None:
+    """A bit that is turned on the way is noticed by the server, so that what it has is what was sent, or nothing."""
+    put(behind, secrets.token_hex(8), b"a connection that is kept")
+    proxy.fail(Fault("altered", 100_000))
+    assert code_of(lambda: put(behind, key, data)) == "s3-damaged"
+    assert behind.find(key) is None
+    put(behind, key, data)
+    assert b"".join(behind.read(key)) == data
+
+
 def test_nobody_there(behind: Bucket, proxy: FaultProxy, key: str) -> None:
     """Where nobody listens, every verb says so, each with a hint."""
     with proxy.refusing():
@@ -267,7 +278,7 @@ def test_redirects_are_not_followed(access: Access, answering: Start, key: str, 
 
 def test_a_server_that_has_something_else(access: Access, answering: Start, key: str) -> None:
     """An object that is not what was sent, by what the server says, is taken away and never called stored."""
-    url, asked = answering(200, {"ETag": '"00000000000000000000000000000000"'})
+    url, asked = answering(200, {"ETag": '"0"', "x-amz-checksum-sha256": "A" * 43 + "="})
     assert code_of(lambda: put(Bucket(replace(access, endpoint=url)), key, b"x")) == "s3-damaged"
     assert [line.partition(" ")[0] for line in asked] == ["PUT", "DELETE"]
 
