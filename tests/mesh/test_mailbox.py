@@ -178,10 +178,11 @@ def test_a_404_of_another_server_is_believed_of_nothing(mesh: MeshServer, tmp_pa
     with receiving(tmp_path) as elsewhere:
         elsewhere.answers += [404] * 4
         mailbox = Mailbox(mesh.account(OURS, url=elsewhere.url.partition("/hook")[0], ca_file=elsewhere.certificate))
-        for ask in (lambda: mailbox.status("20261129"), lambda: mailbox.send(letter())):
-            with pytest.raises(Unavailable) as told:
-                ask()
-            assert told.value.code == "mesh-away"
+        with pytest.raises(Unavailable) as status:
+            mailbox.status("20261129")
+        with pytest.raises(Unavailable) as sending:
+            mailbox.send(letter())
+        assert (status.value.code, sending.value.code) == ("mesh-away", "mesh-away")
         assert not [path for path in elsewhere.asked_for if path.endswith("/outbox")]
 
 
