@@ -23,6 +23,7 @@ from capture.store.audit import check_chain
 from capture.store.blobs_s3 import S3Blobs
 from capture.store.database import Database, database_exists, is_alive
 from capture.store.delivery_list import list_open
+from capture.store.journal import Journal
 from capture.store.practices import list_practices
 from capture.store.recipients import current_recipients
 from capture.store.scrubbing import list_damages
@@ -147,6 +148,16 @@ def _find_folder(settings: Settings) -> list[Finding]:
     return wrong or [Finding(True, "folder", f"{settings.var} is for this user only")]
 
 
+def _find_journal(journal: Journal) -> Finding:
+    """Whether what ended can be read back, line by line; a restore depends on it."""
+    try:
+        count = sum(1 for _ in journal.read()) - 1 if journal.path.exists() else 0
+    except CaptureError as error:
+        hint = "keep it, move it away and start the service: a new one begins, and older backups need --without-journal"
+        return Finding(False, "journal", error.hint or error.sentence, hint)
+    return Finding(True, "journal", f"{count} ends of links and deletions are noted in {journal.path}")
+
+
 def _find_database(settings: Settings) -> list[Finding]:
     vault = load_vault(settings.keys, may_create=False)
     signer = SigningKey.load(settings.keys / "signing.key").verifying_key
@@ -170,6 +181,7 @@ def _find_database(settings: Settings) -> list[Finding]:
                 fact = f"damaged or missing in the store, of these receipts: {', '.join(damaged)}"
                 findings.append(Finding(False, "stored parts", fact, "capture restore DIR --parts puts back what a backup has"))
             findings += _find_deliveries(db)
+        findings.append(_find_journal(Journal(settings.journal_file, vault)))
     finally:
         database.close()
     return findings

@@ -4,7 +4,8 @@ from sqlalchemy.orm import Session
 
 from capture.actions.change_keys import take_back
 from capture.services import Services
-from capture.store import audit, invitations, key_changes, members, recipients, sessions, tokens, unlockers
+from capture.store import audit, invitations, key_changes, members, recipients, requests, sessions, tokens, unlockers
+from capture.store.journal import MEMBER, TOKEN
 
 
 def change_role(services: Services, practice_id: str, member_id: str, role: str, *, actor: str) -> None:
@@ -24,7 +25,8 @@ def remove_member(services: Services, practice_id: str, member_id: str, *, actor
         members.change_role(db, practice_id, member_id, None)
         sessions.end_sessions_of_member(db, member_id, practice_id=practice_id)
         unlockers.delete_unlockers(db, practice_id, member_id)
-        audit.append(db, practice_id, actor=actor, action="member removed", subject=member_id, at=services.clock())
+        event = audit.append(db, practice_id, actor=actor, action="member removed", subject=member_id, at=services.clock())
+        requests.note_ending(db, event, MEMBER)
 
 
 def _end_prepared(services: Services, db: Session, practice_id: str, member_id: str, actor: str) -> None:
@@ -40,4 +42,5 @@ def _end_prepared(services: Services, db: Session, practice_id: str, member_id: 
         audit.append(db, practice_id, actor=actor, action="invitation withdrawn", subject=invitation_id, at=now)
     for token in tokens.list_tokens(db, practice_id):
         if token.made_by == member_id and tokens.revoke(db, practice_id, token.id, now):
-            audit.append(db, practice_id, actor=actor, action="token revoked", subject=token.id, at=now)
+            event = audit.append(db, practice_id, actor=actor, action="token revoked", subject=token.id, at=now)
+            requests.note_ending(db, event, TOKEN)

@@ -20,12 +20,15 @@ NOT_EMPTY = "There is a database already, and a restore writes into an empty one
 
 @dataclass
 class Restored:
-    """What a restore did: links ended, requests deleted, parts put into the store or found there, those that the backup lacks."""
+    """What a restore did: links ended, requests deleted, members and tokens that lost their access again, parts put into the store
+    or found there, those that the backup lacks, bundles that nobody had opened.
+    """
 
     snapshot: int
     made_at: str
     ended: int = 0
     deleted: int = 0
+    access: int = 0
     parts: int = 0
     missing: list[str] = field(default_factory=list)
     unopened: int = 0
@@ -70,12 +73,14 @@ def restore(
             lost = _lost(backups, number, manifest) - set(manifest.missing)
             done.deleted += restoring.drop_gone(db, lost, now)
             learned = restoring.apply_rules(db, now) if endings is None else restoring.apply_endings(db, endings, now)
+            done.access = learned.access
             done.ended, done.deleted, done.unopened = learned.ended, done.deleted + learned.deleted, restoring.count_unopened(db)
             restoring.note_restored(db, now, backup=manifest.made_at, journal="no" if without_journal else "yes", ended=done.ended)
             _fill(services, backups.open_parts(), db, set(manifest.missing))
             audit_heads.note_restored(db, services.settings.heads_file, services.signing_key, now, manifest.made_at)
             services.journal.begin(now)
             services.journal.note([Ending(now.isoformat(), RESTORED, "", 0, "")])
+    services.database.forget_deleted()
     return done
 
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 from capture.domain.tokens import SCOPES, check_token_draft, is_token, new_token
 from capture.errors import NotAllowed, TokenRefused
 from capture.services import Services
-from capture.store import audit, tokens
+from capture.store import audit, requests, tokens
+from capture.store.journal import TOKEN
 from capture.store.models import Practice
 from capture.store.tokens import Token
 
@@ -35,7 +36,8 @@ def revoke_token(services: Services, practice_id: str, token_id: str, *, actor: 
     now = services.clock()
     with services.database.write() as db:
         if tokens.revoke(db, practice_id, token_id, now):
-            audit.append(db, practice_id, actor=actor, action="token revoked", subject=token_id, at=now)
+            event = audit.append(db, practice_id, actor=actor, action="token revoked", subject=token_id, at=now)
+            requests.note_ending(db, event, TOKEN)
 
 
 def use_token(services: Services, untrusted_token: str) -> tuple[Token, Practice]:

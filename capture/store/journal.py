@@ -24,10 +24,13 @@ from capture.sealing.files import write_new
 from capture.store.vault import Vault, sync_folder
 
 PURGED, RESTORED, LOCKED, REPLACED = "purged", "restored", "locked", "replaced"
+MEMBER, TOKEN = "member removed", "token revoked"
+_LASTING = frozenset({PURGED, MEMBER, TOKEN})
+"""Ends that no time brings about by itself."""
 KEEP_LINKS = timedelta(days=60)
 """How long the end of a link is kept: after 28 days none of an older backup works any longer, whatever became of it."""
-KEEP_PURGED = timedelta(days=400)
-"""How long it is kept that a request was deleted, and so how old a backup may be that the journal covers."""
+KEEP_LASTING = timedelta(days=400)
+"""How long the other ends are kept, and so how old a backup may be that the journal covers."""
 _TRIM_EVERY = timedelta(days=1)
 _TAIL = 8_192
 _LINE = re.compile(rb"([0-9a-f]{64}) (\{.*\})")
@@ -35,7 +38,9 @@ _LINE = re.compile(rb"([0-9a-f]{64}) (\{.*\})")
 
 @dataclass(frozen=True)
 class Ending:
-    """The end of a link, or of all that a request held: `act` is the state it came to, LOCKED, REPLACED (by a new link)."""
+    """What ended: of a link, or of all that a request held, the state it came to, LOCKED or REPLACED (by a new link); or MEMBER or
+    TOKEN, and then the id of one of these stands in the place of the request's.
+    """
 
     at: str
     act: str
@@ -86,6 +91,8 @@ class Journal:
                 self._write(file, written)
         except OSError as error:
             raise self._away(error) from error
+        except BackupRefused as error:  # nothing for whoever is in front of the page
+            raise Unavailable(hint=error.sentence) from error
 
     def begin(self, now: datetime) -> None:
         """Make the file unless it is there. Unavailable when it cannot be made."""
@@ -141,7 +148,7 @@ class Journal:
                 base, last = first.number, first.number
                 for line in islice(self.read(), 1, None):
                     last = line.number
-                    if line.said["act"] == PURGED and _is_over(line, then):
+                    if line.said["act"] in _LASTING and _is_over(line, then):
                         base = line.number
                 return self._replace(base, first.said["journal"], now, lambda line: line.number == last or not _is_over(line, then))
         except PermissionError:
@@ -263,5 +270,5 @@ def _unchecked(text: bytes) -> Line | None:
 
 
 def _is_over(line: Line, now: datetime) -> bool:
-    keep = KEEP_PURGED if line.said["act"] == PURGED else KEEP_LINKS
+    keep = KEEP_LASTING if line.said["act"] in _LASTING else KEEP_LINKS
     return line.said["act"] != RESTORED and datetime.fromisoformat(line.said["at"]) < now - keep

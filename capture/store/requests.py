@@ -189,7 +189,7 @@ def move(db: Session, request: Request, to: State, *, actor: str, now: datetime,
 
 
 def note_ending(db: Session, event: AuditEvent, act: str) -> None:
-    """Have it noted outside the database, before this transaction commits, that a link ended or a request was deleted."""
+    """Have it noted outside the database, before this transaction commits, what the event says that ended."""
     db.info["endings"].append(Ending(event.at.isoformat(), act, event.practice_id, event.number, event.subject))
 
 

@@ -9,12 +9,13 @@ from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from capture.domain.requests import WAITING, State
-from capture.store import audit, deletions
+from capture.store import audit, deletions, unlockers
 from capture.store.invitations import Invitation
-from capture.store.journal import LOCKED, PURGED, Ending
+from capture.store.journal import LOCKED, MEMBER, PURGED, TOKEN, Ending
 from capture.store.messages import drop_messages
-from capture.store.models import AuditHead, Delivery, Photo, Practice, Request
+from capture.store.models import AuditHead, Delivery, Membership, Photo, Practice, Request
 from capture.store.photos import UNREAD, bundle_of_request
+from capture.store.tokens import Token
 
 ACTOR = "restore"
 _AT_ONCE = 500
@@ -22,10 +23,11 @@ _AT_ONCE = 500
 
 @dataclass
 class Learned:
-    """How many links ended, and how many requests were deleted."""
+    """How many links ended, how many requests were deleted, and how many members and tokens lost their access."""
 
     ended: int = 0
     deleted: int = 0
+    access: int = 0
 
 
 def heads_of(db: Session) -> dict[str, int]:
@@ -38,6 +40,9 @@ def apply_endings(db: Session, endings: Iterable[Ending], now: datetime) -> Lear
     _forget_short_lived(db)
     learned = Learned()
     for ending in endings:
+        if ending.act in {MEMBER, TOKEN}:
+            learned.access += _end_access(db, ending, now)
+            continue
         request = db.get(Request, ending.request)
         if request and ending.act == PURGED:
             learned.deleted += _delete(db, request, now)
@@ -81,6 +86,16 @@ def note_restored(db: Session, now: datetime, **facts: str | int) -> None:
     for practice_id in ["", *db.scalars(select(Practice.id).order_by(Practice.id))]:
         audit.append(db, practice_id, actor="operator", action="service restored", subject=practice_id, at=now, **facts)
     db.flush()
+
+
+def _end_access(db: Session, ending: Ending, now: datetime) -> bool:
+    """Take a member out of the practice, or end a token; whether there was anything to end."""
+    if ending.act == TOKEN:
+        live = update(Token).where(Token.id == ending.request, Token.practice_id == ending.practice, Token.revoked_at.is_(None))
+        return db.execute(live.values(revoked_at=now).returning(Token.id)).first() is not None
+    unlockers.delete_unlockers(db, ending.practice, ending.request)
+    theirs = delete(Membership).where(Membership.practice_id == ending.practice, Membership.member_id == ending.request)
+    return db.execute(theirs.returning(Membership.member_id)).first() is not None
 
 
 def _state_after(act: str) -> State:

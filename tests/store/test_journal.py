@@ -12,7 +12,7 @@ import pytest
 
 from capture.errors import BackupRefused, Unavailable
 from capture.settings import ROOT
-from capture.store.journal import KEEP_LINKS, KEEP_PURGED, PURGED, RESTORED, Ending, Journal, Position, since
+from capture.store.journal import KEEP_LASTING, KEEP_LINKS, MEMBER, PURGED, RESTORED, Ending, Journal, Position, since
 from capture.store.vault import Vault
 from tests.store.conftest import NOW
 
@@ -176,6 +176,24 @@ def test_a_journal_that_does_not_cover_a_backup(journal: Journal, tmp_path: Path
     assert after(journal, position) is None
 
 
+def test_the_end_of_access_is_kept_as_long_as_a_deletion(journal: Journal) -> None:
+    """That a member was removed or a token revoked is needed by a backup of any age that the journal covers."""
+    old = at(journal)
+    journal.note([ending(1, MEMBER), ending(2)])
+    assert trimmed(journal, 300, 301) == [0, 1, 2]
+    assert trimmed(journal, 401, 402) == [1, 2]
+    assert after(journal, old) is None
+
+
+def test_a_journal_that_is_all_altered_stops_the_act(journal: Journal) -> None:
+    """Where no line can be read that the next could follow, whoever acts reads that it cannot be done now, and nothing of files."""
+    journal.path.write_bytes(b"\0" * 20_000)
+    with pytest.raises(Unavailable) as caught:
+        journal.note([ending(1)])
+    assert "holds no line that this service wrote" in (caught.value.hint or "")
+    assert str(journal.path) not in caught.value.sentence
+
+
 def trimmed(journal: Journal, *days: float) -> list[int]:
     for day in days:
         journal.trim(NOW + day * DAY)
@@ -195,7 +213,7 @@ def trimmed(journal: Journal, *days: float) -> list[int]:
 )
 def test_what_no_backup_needs_is_dropped(journal: Journal, days: Sequence[float], left: list[int]) -> None:
     """The end of a link goes after 60 days, a deletion after 400; a clock that ran ahead for less than a day drops nothing."""
-    assert (KEEP_LINKS, KEEP_PURGED) == (60 * DAY, 400 * DAY)
+    assert (KEEP_LINKS, KEEP_LASTING) == (60 * DAY, 400 * DAY)
     journal.note([ending(1), ending(2, PURGED), ending(3, RESTORED), ending(4)])
     assert trimmed(journal, *days) == left
     journal.note([ending(5)])

@@ -20,12 +20,14 @@ from capture.actions.deliver import deliver_next
 from capture.actions.expire import expire_due
 from capture.actions.extend import extend
 from capture.actions.hand_over import find_offer, offer
+from capture.actions.manage_members import remove_member
 from capture.actions.note_heads import find_breaks, list_restores, note_heads
 from capture.actions.open_link import confirm, find_link
 from capture.actions.resend import resend
 from capture.actions.restore import check_backup, restore
 from capture.actions.scrub import scrub_all
 from capture.actions.submit import submit
+from capture.actions.tokens import issue_token, revoke_token
 from capture.domain.links import GUESSES_IN_ALL, link_key
 from capture.domain.requests import State
 from capture.errors import Conflict, LinkClosed, LinkExpired, Unavailable
@@ -34,8 +36,10 @@ from capture.services import Services
 from capture.settings import ROOT
 from capture.store import sessions
 from capture.store.invitations import find_invitation
+from capture.store.members import list_members
 from capture.store.models import Practice, Request, SessionRow
 from capture.store.requests import lock_link, lock_request
+from capture.store.tokens import list_tokens
 from tests.builders import (
     ARequest,
     agree_patient,
@@ -233,6 +237,25 @@ def test_short_lived_links_and_sessions_are_not_brought_back(place: Place, asked
         with there.database.read() as db:
             assert find_invitation(db, invited.rpartition("/")[2], there.clock()) is None
             assert db.query(SessionRow).count() == 0
+
+
+def test_access_that_ended_since_stays_ended(place: Place, asked: ARequest) -> None:
+    """A member who was removed and a token that was revoked after the backup have no access after a restore; the others do."""
+    services, practice_id = place.services, asked.practice.id
+    manager, gone = make_member(services, asked.practice), make_member(services, asked.practice)
+    live, revoked = (
+        issue_token(services, practice_id, name=name, scopes=["requests:read"], days=7, actor=manager.id)[0] for name in "ab"
+    )
+    place.back_up()
+    remove_member(services, practice_id, gone.id, actor=manager.id)
+    revoke_token(services, practice_id, revoked.id, actor=manager.id)
+    with place.restored() as (there, restored), there.database.read() as db:
+        assert restored.access == 2
+        assert [member.id for member, _ in list_members(db, practice_id)] == [manager.id]
+        assert {token.id: token.is_live(there.clock()) for token in list_tokens(db, practice_id)} == {
+            live.id: True,
+            revoked.id: False,
+        }
 
 
 def test_the_act_counts_only_once_it_is_noted(place: Place, asked: ARequest) -> None:
