@@ -22,6 +22,22 @@ def write_new(path: Path, data: bytes, *, mode: int = 0o600) -> None:
     sync_folder(path.parent)
 
 
+def append_whole(descriptor: int, data: bytes) -> None:
+    """Add all of it to a file that is open for adding, durably. OSError if that is not possible: then nothing is added.
+
+    Where the file can only grow (`chattr +a`) the part that had room stays.
+    """
+    size, left = os.fstat(descriptor).st_size, memoryview(data)
+    try:
+        while left:  # a disk that is nearly full takes a part, and says so only by its length
+            left = left[os.write(descriptor, left) :]
+        os.fsync(descriptor)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
+
+
 def _name(temporary: Path, path: Path) -> None:
     """Give the whole file its name. Unlike a rename, a link never replaces what is there."""
     try:

@@ -24,6 +24,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from capture.errors import Unavailable
+from capture.sealing.files import append_whole
 from capture.sealing.keys import SigningKey, VerifyingKey
 from capture.store.audit import check_chain
 from capture.store.models import AuditHead
@@ -108,14 +109,14 @@ def _append(file: int, path: Path, heads: list[dict[str, Any]], key: SigningKey,
     written = path.read_bytes()
     lines = written.splitlines()
     previous = _digest(lines[-1]) if lines else ""
-    if written and not written.endswith(b"\n"):  # the line before was torn off by a power loss: it stays one of its own
-        os.write(file, b"\n")
+    torn = written and not written.endswith(b"\n")  # by a power loss: the line before stays one of its own
+    added = b"\n" if torn and heads else b""
     for fields in heads:
         signed = json.dumps({"at": now.astimezone(UTC).isoformat(), **fields, "previous": previous}).encode()
         line = base64.b64encode(key.sign(_CONTEXT + signed)) + b" " + signed
-        os.write(file, line + b"\n")
+        added += line + b"\n"
         previous = _digest(line)
-    os.fsync(file)
+    append_whole(file, added)
     return len(heads)
 
 

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from capture.errors import BackupRefused, Unavailable
-from capture.sealing.files import write_new
+from capture.sealing.files import append_whole, write_new
 from capture.store.vault import Vault, sync_folder
 
 PURGED, RESTORED, LOCKED, REPLACED = "purged", "restored", "locked", "replaced"
@@ -194,8 +194,7 @@ class Journal:
     def _write(self, file: int, data: bytes) -> None:
         size = os.fstat(file).st_size
         torn = os.pread(file, 1, size - 1) != b"\n"  # by a power loss: what is there stays a line of its own
-        os.write(file, b"\n" * torn + data)
-        os.fsync(file)
+        append_whole(file, b"\n" * torn + data)
 
     def _look_at_last(self) -> Line:
         try:
@@ -206,17 +205,18 @@ class Journal:
 
     def _last(self, file: int) -> Line:
         """The last whole line, told by the one before it."""
-        size = os.fstat(file).st_size
-        start = max(0, size - _TAIL)
-        lines = os.pread(file, _TAIL, start).split(b"\n")
-        found, before = None, "" if start == 0 else None
-        for text in lines if start == 0 else lines[1:]:  # the first one may be cut
-            line = self._parse(text, before) if before is not None else _unchecked(text)
-            if line:
-                found, before = line, line.mac
-        if found is None:
-            raise BackupRefused(f"{self.path} holds no line that this service wrote.", code="journal-altered")
-        return found
+        start = size = os.fstat(file).st_size
+        while start:  # further back only where many lines were torn off
+            start = max(0, start - _TAIL)
+            lines = os.pread(file, size - start, start).split(b"\n")
+            found, before = None, "" if start == 0 else None
+            for text in lines if start == 0 else lines[1:]:  # the first one may be cut
+                line = self._parse(text, before) if before is not None else _unchecked(text)
+                if line:
+                    found, before = line, line.mac
+            if found:
+                return found
+        raise BackupRefused(f"{self.path} holds no line that this service wrote.", code="journal-altered")
 
     def _line(self, number: int, before: str, said: dict[str, Any]) -> Line:
         said = {"n": number, **said}

@@ -1,6 +1,7 @@
 """A service that is backed up, and the empty place that it is restored into, for the tests of backups."""
 
 import json
+import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -98,3 +99,14 @@ def state_of(services: Services, asked: ARequest) -> str:
     with services.database.read() as db:
         found = db.get(Request, asked.id)
         return found.state if found else ""
+
+
+@contextmanager
+def room_for(path: Path, count: int) -> Iterator[None]:
+    """A disk that has room for so many more bytes of this file: what is longer is written as far as it goes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + count, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

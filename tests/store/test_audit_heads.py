@@ -14,6 +14,7 @@ from capture.store.audit_heads import find_breaks, note_heads
 from capture.store.database import Database
 from capture.store.models import AuditEvent, AuditHead, Practice
 from tests.store.conftest import NOW
+from tests.store.keeping import room_for
 from tests.store.rows import add_request
 
 KEY = SigningKey.generate()
@@ -141,6 +142,16 @@ def test_after_a_line_that_was_torn_off(database: Database, practice: Practice, 
     path.write_bytes(path.read_bytes()[:-30])
     assert note(database, path) == 1
     assert breaks(database, path) == [f"line 1 of {path} was altered, or not written whole"]
+
+
+def test_a_disk_that_is_nearly_full(database: Database, practice: Practice, path: Path) -> None:
+    """A line that there was no room for is not said to be noted, and leaves nothing; it comes once there is."""
+    write(database, practice.id)
+    note(database, path)
+    write(database, practice.id)
+    with room_for(path, 40), pytest.raises(Unavailable):
+        note(database, path)
+    assert (note(database, path), breaks(database, path)) == (1, [])
 
 
 def test_a_file_that_cannot_be_written(database: Database, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from capture.settings import ROOT
 from capture.store.journal import KEEP_LASTING, KEEP_LINKS, MEMBER, PURGED, RESTORED, Ending, Journal, Position, since
 from capture.store.vault import Vault
 from tests.store.conftest import NOW
+from tests.store.keeping import room_for
 
 DAY = timedelta(days=1)
 MANY = """
@@ -107,6 +108,28 @@ def test_what_a_power_loss_cut_short_was_never_a_line(journal: Journal) -> None:
         file.write(b"\0" * 200)
     journal.note([ending(4)])
     assert [line.ending.number for line in journal.read() if line.number] == [1, 3, 4]
+
+
+@pytest.mark.parametrize("room", [0, 1, 40])
+def test_a_disk_that_is_nearly_full(journal: Journal, monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    """What was written in part is not promised, and taken back; where the file only grows it stays and harms nothing (42)."""
+    journal.note([ending(1)])
+    before = journal.path.read_bytes()
+    with room_for(journal.path, room), pytest.raises(Unavailable):
+        journal.note([ending(2)])
+    assert journal.path.read_bytes() == before
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, os.strerror(1))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "ftruncate", refuse)
+        for _ in range(300):
+            with room_for(journal.path, room), pytest.raises(Unavailable):
+                journal.note([ending(2)])
+    journal.note([ending(3)])
+    assert [line.ending.number for line in journal.read() if line.number] == [1, 3]
+    assert at(journal).number == 2
 
 
 def test_processes_wait_for_each_other(journal: Journal) -> None:
