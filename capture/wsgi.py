@@ -1,4 +1,4 @@
-"""The application for gunicorn (config/gunicorn.conf.py): staff and other systems. `capture serve` is for patients (ADR 11)."""
+"""The application for gunicorn (config/gunicorn.conf.py): staff and other systems. `capture serve` is for patients (ADR 12)."""
 
 import resource
 from wsgiref.types import WSGIApplication

@@ -1,6 +1,6 @@
 """gunicorn for the staff's pages and the API, behind nginx.conf: `gunicorn -c config/gunicorn.conf.py`, with surface = "staff".
 
-Host, port and threads are those of Capture's settings. It may hold no patient's page: docs/adr/0011-patients-on-our-own-server.md.
+Host, port and threads are those of Capture's settings. It may hold no patient's page: docs/adr/0012-patients-on-our-own-server.md.
 """
 
 import multiprocessing
