@@ -53,7 +53,7 @@ fix: $(VENV)/.dev node_modules/.dev ## put right what ruff and biome can
 	$(BIN)/ruff format .
 	$(NODE) node_modules/@biomejs/biome/bin/biome check --write --config-path=config config static/js static/css tests
 
-bench: $(VENV)/.dev $(ASSETS) $(MESSAGES) ## measure, and print each figure as a ratio to a named peer
+bench: $(VENV)/.dev $(VENV)/.mesh $(ASSETS) $(MESSAGES) ## measure, and print each figure as a ratio to a named peer
 	@for file in bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 screenshots: $(VENV)/.dev node_modules/.dev $(ASSETS) $(MESSAGES) ## photograph every page into docs/screenshots

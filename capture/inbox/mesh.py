@@ -13,7 +13,7 @@ from capture.errors import Unavailable, Undeliverable
 from capture.inbox.base import CAME_BACK, BundleFiles, Placed
 from capture.inbox.options import Options
 from capture.mailbox import Account, Letter, Mailbox
-from capture.sealing.archive import archive_size, stream_archive
+from capture.sealing.archive import archive_size, stream_ahead
 
 logger = logging.getLogger("capture.worker")
 MOST_NOTICES = 100
@@ -40,7 +40,7 @@ class MeshInbox:
             subject="Sealed photos",
             file_name=f"capture-{bundle.receipt}.zip",
             size=archive_size(entries),
-            read=partial(stream_archive, entries),
+            read=partial(stream_ahead, entries),
             chunk=self._chunk,
         )
         with self._alone(letter.local_id):
