@@ -21,7 +21,7 @@ from capture.sealing.keys import SigningKey
 from capture.settings import ROOT, Settings, load_settings
 from capture.store.audit import check_chain
 from capture.store.blobs_s3 import S3Blobs
-from capture.store.database import Database, database_exists, is_alive
+from capture.store.database import Database, database_exists, find_weaknesses, is_alive
 from capture.store.delivery_list import list_open
 from capture.store.journal import Journal
 from capture.store.practices import list_practices
@@ -166,6 +166,7 @@ def _find_database(settings: Settings) -> list[Finding]:
     try:
         is_alive(database)
         findings.append(Finding(True, "database", "it answers"))
+        findings += [Finding(False, "database", fact, hint) for fact, hint in find_weaknesses(database)]
         with database.read() as db:
             for practice in list_practices(db):
                 try:

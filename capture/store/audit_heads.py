@@ -29,6 +29,8 @@ from capture.sealing.keys import SigningKey, VerifyingKey
 from capture.store.audit import check_chain
 from capture.store.models import AuditHead
 
+LOOK_BACK = 64 << 20
+"""How many bytes of the file are read when lines are added: with thousands of practices it grows by gigabytes a year."""
 _CONTEXT = b"capture audit head v1\n"
 """Stands before what is signed, so that no signature of anything else can be one of these."""
 
@@ -36,10 +38,10 @@ _CONTEXT = b"capture audit head v1\n"
 def note_heads(db: Session, path: Path, key: SigningKey, now: datetime) -> int:
     """Add a line for each chain that has grown since its last line; how many. Unavailable when the file cannot be written."""
     with _held(path) as file:
-        last = {head["practice"]: head["number"] for head in map(_parse, path.read_bytes().splitlines()) if head}
+        last = {head["practice"]: head["number"] for head in map(_parse, _end_of(file).splitlines()) if head}
         heads = db.scalars(select(AuditHead).order_by(AuditHead.practice_id))
         grown = [{"practice": head.practice_id, "number": head.number, "hash": head.hash} for head in heads]
-        return _append(file, path, [one for one in grown if one["number"] > last.get(one["practice"], 0)], key, now)
+        return _append(file, [one for one in grown if one["number"] > last.get(one["practice"], 0)], key, now)
 
 
 def note_restored(db: Session, path: Path, key: SigningKey, now: datetime, backup: str) -> None:
@@ -51,7 +53,7 @@ def note_restored(db: Session, path: Path, key: SigningKey, now: datetime, backu
             {"practice": one, "number": heads[one].number if one in heads else 0, "hash": heads[one].hash if one in heads else ""}
             for one in sorted(known | heads.keys())
         ]
-        _append(file, path, [{**one, "restored": backup} for one in fields], key, now)
+        _append(file, [{**one, "restored": backup} for one in fields], key, now)
 
 
 def list_restores(path: Path, key: VerifyingKey) -> list[str]:
@@ -105,8 +107,15 @@ def find_breaks(db: Session, path: Path, key: VerifyingKey) -> list[str]:
     return problems
 
 
-def _append(file: int, path: Path, heads: list[dict[str, Any]], key: SigningKey, now: datetime) -> int:
-    written = path.read_bytes()
+def _end_of(file: int) -> bytes:
+    """The last lines, whole: a chain that has none among them is noted again, which says the same twice."""
+    size = os.fstat(file).st_size
+    written = os.pread(file, LOOK_BACK, max(0, size - LOOK_BACK))
+    return written if size <= LOOK_BACK else written.partition(b"\n")[2]
+
+
+def _append(file: int, heads: list[dict[str, Any]], key: SigningKey, now: datetime) -> int:
+    written = _end_of(file)
     lines = written.splitlines()
     previous = _digest(lines[-1]) if lines else ""
     torn = written and not written.endswith(b"\n")  # by a power loss: the line before stays one of its own

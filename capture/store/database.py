@@ -13,7 +13,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -198,3 +198,27 @@ def is_alive(database: Database) -> bool:
     """Whether the database answers."""
     with database.read() as session:
         return session.execute(text("SELECT 1")).scalar() == 1
+
+
+def find_weaknesses(database: Database) -> list[tuple[str, str]]:
+    """Where a PostgreSQL keeps less than this service promises: facts, each with what to do about it. None on SQLite."""
+    if database.engine.dialect.name != "postgresql":
+        return []
+    with database.read() as session:
+        off = [
+            name for name in ("fsync", "full_page_writes", "synchronous_commit") if session.scalar(text(f"SHOW {name}")) == "off"
+        ]
+        superuser = session.scalar(text("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"))
+    found = [(f"{name} is off: a power loss takes photos that were acknowledged", f"ALTER SYSTEM SET {name} = on") for name in off]
+    if superuser:
+        found.append(("this service is a superuser there", "give it a role of its own that owns its database and nothing else"))
+    if not is_line_checked(database.url):
+        found.append(("nothing makes sure which server answers", "add ?sslmode=verify-full&sslrootcert=FILE to the address"))
+    return found
+
+
+def is_line_checked(url: str) -> bool:
+    """Whether the line to a PostgreSQL is encrypted and its certificate checked, or does not leave this machine."""
+    address = make_url(url)
+    host = str(address.query.get("host") or address.host or "")
+    return host.startswith("/") or host in {"", "localhost", "127.0.0.1", "::1"} or address.query.get("sslmode") == "verify-full"

@@ -126,7 +126,7 @@ STAFF: dict[str, Query] = {
     "request: find by receipt": lambda db, a: requests.find_by_receipt(db, a.practice.id, a.request.receipt),
     "requests: in one state": lambda db, a: requests.list_requests(db, a.practice.id, [State.COLLECTED], 50),
     "request: its case": lambda db, a: requests.list_case(db, a.request),
-    "request: timeline": lambda db, a: audit.list_events(db, a.practice.id, a.request.id),
+    "request: timeline": lambda db, a: audit.list_events(db, a.practice.id, a.some[0]),
     "request: names in it": lambda db, a: listings.names_of(db, [a.member.id, a.token.actor]),
     "request: messages": lambda db, a: messages.list_messages(db, a.request.id),
     "request: cancel": lambda db, a: move(db, a.request.id, State.CANCELLED),
@@ -143,9 +143,7 @@ STAFF: dict[str, Query] = {
     "audit: newest": lambda db, a: audit.search(db, a.practice.id, audit.Wanted(), before=None, limit=51),
     "audit: of one kind": lambda db, a: audit.search(db, a.practice.id, audit.Wanted("request sent"), before=None, limit=51),
     "audit: of one member": lambda db, a: audit.search(db, a.practice.id, audit.Wanted(actor=a.member.id), before=None, limit=51),
-    "audit: of one request": lambda db, a: audit.search(
-        db, a.practice.id, audit.Wanted(subject=a.request.id), before=None, limit=51
-    ),
+    "audit: of one request": lambda db, a: audit.search(db, a.practice.id, audit.Wanted(subject=a.some[0]), before=None, limit=51),
     "audit: of one week": lambda db, a: audit.search(
         db, a.practice.id, audit.Wanted(since=WEEKS[0], until=WEEKS[1]), before=None, limit=51
     ),
@@ -249,11 +247,13 @@ SERVICE: dict[str, Query] = {
     "all practices": lambda db, _: practices.list_practices(db),
     "note the ends of all chains": lambda db, _: note_ends(db),
     "all bytes stored": lambda db, _: scrubbing.stored_bytes(db),
-    "what a restore must learn": restored,
 }
 """What looks at all there is by its nature: by command, or once an hour."""
-BY_COMMAND: dict[str, Query] = {"compare the ends of all chains": lambda db, _: compare_ends(db)}
-"""What walks through every practice's whole trail, for minutes or hours."""
+BY_COMMAND: dict[str, Query] = {
+    "compare the ends of all chains": lambda db, _: compare_ends(db),
+    "what a restore must learn": restored,
+}
+"""What goes through everything, for minutes or hours."""
 
 ALL = {
     f"{face}: {name}": query

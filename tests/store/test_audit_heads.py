@@ -54,6 +54,23 @@ def rewrite(database: Database, practice_id: str, upto: int, actor: str) -> None
         assert check_chain(db, practice_id) == ""  # the database alone does not tell
 
 
+def test_only_the_end_of_the_file_is_read(
+    database: Database, practice: Practice, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the file is, its last lines are looked at; a chain that stands further up is noted again, and all is whole."""
+    write(database, practice.id)
+    note(database, path)
+    write(database, "", 2)
+    note(database, path)
+    length = len(path.read_bytes().splitlines()[-1])  # a practice's line is longer by its id, 32 signs
+    monkeypatch.setattr("capture.store.audit_heads.LOOK_BACK", length + 40)
+    assert note(database, path) == 1
+    assert note(database, path) == 1
+    assert breaks(database, path) == []
+    monkeypatch.setattr("capture.store.audit_heads.LOOK_BACK", 3 * length)
+    assert note(database, path) == 0
+
+
 def test_what_was_noted_is_whole(database: Database, practice: Practice, path: Path) -> None:
     """SECURITY 39: a line for each chain that has grown, none for one that has not; chains that go on from there are whole."""
     write(database, practice.id)
