@@ -76,17 +76,18 @@ class Bucket:
     def put(self, key: str, pieces: Iterable[bytes], size: int, mark: str) -> None:
         """Keep `size` bytes under a name that has none yet, and return only when they are there as they were sent.
 
-        `mark` stands for the contents: where an object of that size and mark is there already, all is well, and where another
-        one is, Unavailable has the code s3-taken. What the pieces raise ends it, and leaves nothing.
+        `mark` stands for the contents. Where these bytes are there already all is well: an object that goes in one request is read
+        back and compared, one in parts has its size and mark only once all its parts were as they were sent. Where something else
+        is there, Unavailable has the code s3-taken. What the pieces raise ends it, and leaves nothing.
         """
-        try:
-            if size <= WHOLE:
-                self._put_whole(key, b"".join(_blocks(pieces, size)), size, mark)
-            elif not self._holds(key, size, mark):
+        if size <= WHOLE:
+            self._put_whole(key, b"".join(_blocks(pieces, size)), size, mark)
+        elif not self._holds(key, size, mark):
+            try:
                 self._put_parts(key, pieces, size, mark)
-        except Unavailable as error:
-            if error.code != TAKEN:
-                raise
+            except Unavailable as error:
+                if error.code != TAKEN:
+                    raise
         if not self._holds(key, size, mark):
             raise self._client.error(AWAY)
 
@@ -132,8 +133,11 @@ class Bucket:
         try:
             self._send("put_object", data, Key=self._prefix + key, IfNoneMatch="*", **self._words(mark))
         except _Other:
-            self.delete(key)  # or the next try would take it for a good one
+            self.delete(key)
             raise self._client.error(DAMAGED) from None
+        except Unavailable as error:  # what lies there may be what a server damaged, and nobody could take away
+            if error.code != TAKEN or b"".join(self.read(key)) != data:
+                raise
 
     def _put_parts(self, key: str, pieces: Iterable[bytes], size: int, mark: str) -> None:
         """In parts of bounded size, which become an object only when all of them are there."""

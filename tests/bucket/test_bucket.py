@@ -283,6 +283,17 @@ def test_a_server_that_has_something_else(access: Access, answering: Start, key:
     assert [line.partition(" ")[0] for line in asked] == ["PUT", "DELETE"]
 
 
+def test_a_damaged_object_that_stayed(s3: S3Server, access: Access, bucket: Bucket, key: str) -> None:
+    """An object of the right size and mark but with other bytes, which a server damaged, is not called stored by the next try."""
+    client = s3.client()
+    try:
+        mark = {objects.MARK: hashlib.sha256(b"sealed").hexdigest()}
+        client.put_object(Bucket=access.name, Key=f"sealed/{key}", Body=b"xealed", Metadata=mark)
+    finally:
+        client.close()
+    assert code_of(lambda: put(bucket, key, b"sealed")) == "s3-taken"
+
+
 @pytest.mark.parametrize(
     "address", ["http://169.254.169.254", "https://100.100.100.200", "http://192.0.2.1", "https://[fd00:ec2::254]"]
 )
