@@ -17,7 +17,7 @@ from capture.domain.following import EVENTS, GROUPS, TO_DO, Group, matcher
 from capture.domain.links import read_receipt
 from capture.domain.requests import State, can_move
 from capture.domain.retention import purge_due
-from capture.store import audit, listings, requests
+from capture.store import audit, delivery_list, listings, requests
 from capture.store.messages import list_messages
 from capture.store.models import AuditEvent, Request
 from capture.web import asking, following, request_templates, services
@@ -52,10 +52,11 @@ def inbox() -> Answer:
         found = listings.list_page(db, g.practice.id, others.states, now, skip=(page - 1) * PAGE, limit=PAGE)
         waiting = [] if shown or page > 1 else listings.list_page(db, g.practice.id, TO_DO.states, now, skip=0, limit=PAGE)
         rows = rows_of(db, [*waiting, *found])
+        undelivered = delivery_list.any_failed(db, g.practice.id)
     first, rest = rows[: len(waiting)], rows[len(waiting) :]
     if shown is TO_DO:
         first, rest = rest, []
-    return _inbox_page(counts, shown=shown, waiting=first, others=rest, paging=_paging(shown, page, pages))
+    return _inbox_page(counts, shown=shown, waiting=first, others=rest, paging=_paging(shown, page, pages), undelivered=undelivered)
 
 
 @blueprint.post("/search")

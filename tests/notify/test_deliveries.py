@@ -1,5 +1,6 @@
 """What a practice is told of deliveries: that photos arrived, that they are late, that they were given up."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,10 +9,12 @@ from capture.actions.deliver import deliver_next
 from capture.actions.send_message import send_next
 from capture.actions.tell_late import tell_late
 from capture.domain.messages import NOTICES
+from capture.notify.mail import Mail
 from capture.services import Services
 from capture.store.models import AuditEvent, Delivery, Practice
 from tests.builders import APractice, ARequest, make_practice, make_request, make_submitted
 from tests.conftest import Clock
+from tests.fault_proxy import fault_proxy
 from tests.notify.mail_server import Mailbox
 
 
@@ -84,6 +87,36 @@ def test_late(carried: Services, practice: APractice, mailbox: Mailbox, clock: C
     assert deliver_next(carried)
     clock.forward(hours=2)
     assert tell_late(carried) == 0
+
+
+def test_a_mail_server_that_is_down_for_a_day(
+    carried: Services, practice: APractice, mails: Mail, mailbox: Mailbox, clock: Clock
+) -> None:
+    """The table of faults: while SMTP is down for a day notices wait; each kind goes once when it is back, with what is newest."""
+    with fault_proxy(mailbox.port) as proxy:
+        services = replace(carried, messengers={**carried.messengers, "email": replace(mails, port=proxy.port)})
+        newest = ""
+        with proxy.refusing():
+            for hour in range(24):
+                if hour % 8 == 0:
+                    newest = arrive(services, practice).receipt
+                if hour == 4:
+                    make_submitted(services, make_request(services, practice), delivered=False)
+                if hour == 6:
+                    assert deliver_next(services)
+                clock.forward(hours=1)
+                tell_late(services)
+                send_next(services)
+        assert mailbox.raw == []
+        proxy.fail("reset", "stall")
+        clock.forward(hours=1)
+        while send_next(services):
+            clock.forward(minutes=40)
+        assert proxy.left == 0
+        told = letters(services, mailbox)
+    late, arrived = sorted(told)
+    assert late.startswith(NOTICES["late"])
+    assert arrived.startswith(f"{NOTICES['arrived']} The newest receipt is {newest}.")
 
 
 def test_not_collected(carried: Services, practice: APractice, clock: Clock) -> None:

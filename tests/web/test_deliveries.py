@@ -14,9 +14,10 @@ from capture.services import Services
 from capture.store import deliveries
 from capture.store.models import AuditEvent, Delivery, DeliveryTry
 from capture.web import deliveries as web_deliveries
-from tests.builders import APractice, ARequest, make_request, make_submitted
+from tests.builders import APractice, ARequest, make_member, make_request, make_submitted
 from tests.conftest import Clock
-from tests.web.html import Visitor
+from tests.web.conftest import session_of
+from tests.web.html import Visitor, staff
 
 PAGE = "/staff/practice/deliveries"
 
@@ -88,6 +89,20 @@ def test_what_was_given_up_is_sent_again(services: Services, desk: Visitor, aske
     assert f"Arrived {asked.receipt}" in desk.get(PAGE).text
     with services.database.read() as db:
         assert db.query(AuditEvent).filter_by(action="delivery again", subject=asked.id).count() == 1
+
+
+def test_the_inbox_says_it(app: Flask, services: Services, desk: Visitor, asked: ARequest) -> None:
+    """While a delivery is late or was given up the inbox says so to everyone, and leads managers to where they can do something."""
+    make_submitted(services, asked, delivered=False)
+    reader = staff(app, session_of(services, make_member(services, asked.practice, role="reader")), asked)
+    said = "Some photos did not reach one of your practice’s inboxes."
+    assert said not in desk.get("/staff/").text
+    with services.database.write() as db:
+        db.query(Delivery).one().told_at = services.clock()
+    assert desk.get("/staff/").link("See which, and send them again") == PAGE
+    assert f"{said} Tell a manager" in reader.get("/staff/").text
+    assert deliver_next(services)
+    assert said not in desk.get("/staff/").text
 
 
 def test_several_inboxes(services: Services, desk: Visitor, asked: ARequest) -> None:
