@@ -16,7 +16,8 @@ from capture.mailbox import Account, Letter, Mailbox
 from capture.sealing.archive import archive_size, stream_ahead
 
 logger = logging.getLogger("capture.worker")
-MOST_NOTICES = 100
+MOST_NOTICES, MOST_LISTED = 100, 10_000
+"""How many messages are looked into at one time, and how many names of them are listed to find those."""
 _MAILBOX, _ODS = r"[A-Z0-9]{1,20}", r"[A-Z0-9]{1,9}"
 
 
@@ -26,6 +27,7 @@ class MeshInbox:
     def __init__(self, mailbox: Mailbox, workflow: str, recipients: Mapping[str, str], chunk: int) -> None:
         self._mailbox, self._workflow, self._recipients, self._chunk = mailbox, workflow, recipients, chunk
         self._turn, self._sending = threading.Condition(), set[str]()
+        self._others: set[str] = set()  # messages that were looked into and are no reports
 
     def put(self, bundle: BundleFiles) -> Placed:
         """See Inbox. MESH has taken all of it when this returns; the practice has not."""
@@ -55,12 +57,15 @@ class MeshInbox:
 
     def returned(self) -> Sequence[tuple[str, str]]:
         """See Tracks: the reports among what waits in our mailbox. Anything else that is there stays there."""
-        found = []
-        for message_id in self._mailbox.waiting(self._workflow, MOST_NOTICES):
+        found, waiting = [], self._mailbox.waiting(self._workflow, MOST_LISTED)
+        self._others.intersection_update(waiting)
+        for message_id in [one for one in waiting if one not in self._others][:MOST_NOTICES]:
             with self._mailbox.fetch(message_id) as (head, _):
                 if head.is_report:
                     logger.warning("MESH reports error %s of message %s", head.code or "unknown", head.about)
                     found.append((message_id, head.about))
+                else:
+                    self._others.add(message_id)
         return found
 
     def forget(self, notice: str) -> None:

@@ -72,6 +72,19 @@ def test_what_comes_back_is_told_and_sent_anew(mesh: MeshServer, inbox: MeshInbo
     assert inbox.put(replace(bundle, came_back=second)).reference not in {first, second}
 
 
+def test_other_messages_hide_no_report(
+    mesh: MeshServer, inbox: MeshInbox, practices: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many messages of other kinds lie before it, a report is found in the end, and each of them is looked into once."""
+    monkeypatch.setattr("capture.inbox.mesh.MOST_NOTICES", 1)
+    reference = inbox.put(a_bundle()).reference
+    for number in range(2):
+        practices.send(Letter(OURS, WORKFLOW, f"other{number}", "of another kind", "other.zip", 5, lambda: iter([b"other"]), 100))
+    mesh.return_to_sender(reference)
+    looks = [inbox.returned() for _ in range(4)]
+    assert [[about for _, about in found] for found in looks] == [[], [], [reference], [reference]]
+
+
 def test_a_message_that_mesh_forgot_came_back(inbox: MeshInbox) -> None:
     """A message that MESH does not know is not waited for."""
     with pytest.raises(Undeliverable):
