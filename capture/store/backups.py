@@ -83,6 +83,7 @@ class Backups:
         """A new snapshot, to be filled; what an earlier one left that was cut off is removed."""
         for folder in (self.folder, self._snapshots):
             make_folder(folder)
+            sync_folder(folder.parent)
         for torn in self._snapshots.glob(".*.part"):
             shutil.rmtree(torn)
         path = self._snapshots / f".{secrets.token_hex(8)}.part"

@@ -8,6 +8,7 @@ from threading import Event
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
 from capture.actions.back_up import back_up
@@ -22,7 +23,10 @@ from capture.errors import BackupRefused, CaptureError, Conflict, Unavailable
 from capture.inbox.base import check_whole
 from capture.photos import Cleaner
 from capture.services import Services
-from capture.store.models import Bundle, new_id
+from capture.store import dumps
+from capture.store.database import Database, upgrade
+from capture.store.models import Bundle, Delivery, Practice, Request, new_id
+from capture.store.vault import Vault
 from tests.builders import (
     agree_patient,
     make_invitation,
@@ -99,6 +103,53 @@ def test_everything_comes_back(kinds: str, another: Any, tmp_path: Path, clock: 
             assert "was brought back from its backup of 2026-11-22T10:00" in list_restores(there)[0]
             with pytest.raises(Conflict):
                 restore(there, place.backups, None, without_journal=True)
+
+
+@pytest.mark.parametrize("kinds", ["sqlite postgresql", "postgresql sqlite"])
+def test_a_backup_of_an_older_version_is_brought_up_to_date(kinds: str, another: Any, vault: Vault) -> None:
+    """What a version before has written is built with its own schema and then migrated, as its database would have been."""
+    old, new = (Database(another(kind), vault) for kind in kinds.split())
+    zero, now = "0" * 32, "2026-11-22 10:00:00.000000+00:00"
+    with old.building() as connection:
+        upgrade(connection, "0012")
+        connection.execute(
+            text(
+                "INSERT INTO practices (id, ods, name, phone, recipients_mac, created_at, intimate_allowed)"
+                f" VALUES ('{zero}', 'A81001', 'Elm', '1', 'mac', '{now}', true)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO requests (id, practice_id, issue_key, state, receipt, token_hash, dob_hash, guesses, refusals,"
+                " details_sealed, issued_at, expires_at, changed_at) VALUES"
+                f" ('{zero}', '{zero}', 'k', 'submitted', 'R1', 't', 'd', 0, 0, :sealed, '{now}', '{now}', '{now}')"
+            ),
+            {"sealed": b"\0\xff"},
+        )
+        columns = "id, practice_id, request_id, manifest, signature, request_part, created_at"
+        values = {"sealed": b"m"}
+        connection.execute(
+            text(f"INSERT INTO bundles ({columns}) VALUES ('{zero}', '{zero}', '{zero}', :sealed, :sealed, :sealed, '{now}')"),
+            values,
+        )
+        connection.execute(
+            text(
+                "INSERT INTO deliveries (id, bundle_id, inbox, state, attempts, fence, due_at, last_error)"
+                f" VALUES ('{zero}', '{zero}', 'web', 'queued', 0, 0, '{now}', '')"
+            )
+        )
+    with old.snapshot() as connection:
+        lines = {table.name: list(dumps.dump(connection, table)) for table in dumps.tables_of(connection)}
+        revision = dumps.revision_of(connection)
+    with new.building() as connection:
+        dumps.build(connection, revision, lambda name: iter(lines[name]))
+    with new.read() as db:
+        request, delivery = db.get_one(Request, zero), db.get_one(Delivery, zero)
+        assert (revision, request.details_sealed, request.issued_at.isoformat()) == ("0012", b"\0\xff", "2026-11-22T10:00:00+00:00")
+        assert (delivery.practice_id, db.get_one(Practice, zero).intimate_allowed) == (zero, True)
+    new.migrate()
+    for database in (old, new):
+        database.close()
 
 
 def test_only_what_is_new_is_copied(place: Place) -> None:
