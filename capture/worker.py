@@ -27,6 +27,8 @@ LAST_STEP = 1.0
 """Seconds that what is being sent gets to come to its end, all of it together."""
 SWEEP_EVERY = 60.0
 """Seconds between two looks for links and photos whose time is over."""
+FORGET_EVERY = 60
+"""Sweeps after which the database's journal is emptied in any case: a person may have deleted something in another process."""
 
 
 def work(services: Services, stop: threading.Event) -> None:
@@ -34,21 +36,14 @@ def work(services: Services, stop: threading.Event) -> None:
 
     This thread brings bundles to the staff pages and does the sweeps.
     """
-    sweep_at, forgotten = monotonic(), False  # at the start too: an earlier worker may have died before it could forget
+    sweep_at, sweep = monotonic(), Sweep(services)
 
     def step() -> bool:
-        nonlocal sweep_at, forgotten
-        busy = deliver_to_pages(services)
+        nonlocal sweep_at
+        busy = _attempt(lambda: deliver_to_pages(services))
         if monotonic() >= sweep_at:
-            expire_due(services)
-            flag_waiting(services)
-            tell_late(services)
-            sweep_webhooks(services)
             sweep_at = monotonic() + SWEEP_EVERY
-            note_due_heads(services)
-            scrub_due(services)
-            clean, forgotten = forgotten, False  # until it is known: the next line may fail half-way
-            forgotten = (not purge(services) and clean) or services.database.forget_deleted()
+            sweep.run()
         return busy
 
     senders = Senders(services)
@@ -67,19 +62,43 @@ def work(services: Services, stop: threading.Event) -> None:
             thread.join(max(0.0, until - monotonic()))
 
 
+class Sweep:
+    """Chores that come each minute. One that fails is logged and has its turn again in the next sweep; it holds up no other."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._count = 0
+        self._forgotten = False  # an earlier worker may have died before it could forget
+
+    def run(self) -> None:
+        """Do each of them once."""
+        ends = (expire_due, flag_waiting, tell_late, sweep_webhooks)
+        for chore in (*ends, note_due_heads, self._delete, scrub_due):
+            _attempt(partial(chore, self._services))
+
+    def _delete(self, services: Services) -> None:
+        """Delete what is due, and empty the database's own journal after each deletion, once more, and each hour."""
+        self._count += 1
+        clean, self._forgotten = self._forgotten and self._count % FORGET_EVERY > 0, False  # the next line may fail half-way
+        self._forgotten = (not purge(services) and clean) or services.database.forget_deleted()
+
+
 def _repeat(step: Callable[[], bool], stop: threading.Event) -> None:
     """Do it until `stop` is set. A step that fails is tried again after a pause: nothing is lost by it."""
     while not stop.is_set():
-        try:
-            busy = step()
-        except CaptureError as error:
-            logger.error("%s: %s", error.code, error.hint or "no hint")
-            busy = False
-        except Exception as error:  # the worker outlives what one bundle does to it
-            logger.error("unexpected %s", type(error).__name__)
-            busy = False
-        if not busy:
+        if not _attempt(step):
             stop.wait(PAUSE)
+
+
+def _attempt(act: Callable[[], object]) -> bool:
+    """Do it and say whether there was anything to do; what goes wrong is logged, by code."""
+    try:
+        return bool(act())
+    except CaptureError as error:
+        logger.error("%s: %s", error.code, error.hint or "no hint")
+    except Exception as error:  # the worker outlives what one bundle does to it
+        logger.error("unexpected %s", type(error).__name__)
+    return False
 
 
 def start_worker(services: Services) -> threading.Event:

@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from time import monotonic
@@ -11,7 +12,7 @@ from capture.actions.purge import remove_blobs
 from capture.actions.queue_notice import queue_notice
 from capture.domain.requests import MAY_TAKE
 from capture.domain.scrubbing import BEGIN, END, is_orphan, reach
-from capture.errors import NotFound
+from capture.errors import NotFound, Unavailable
 from capture.services import Services
 from capture.store import audit, deletions, requests, scrubbing
 from capture.store.models import Practice
@@ -22,6 +23,8 @@ PATIENCE = 1.0
 """Seconds that one sweep of the worker spends on reading, so that deliveries wait no longer; what is left comes in the next."""
 AT_ONCE = 200
 """Names that are looked at together."""
+OTHERS = 5
+"""How many other parts are asked for, to tell one that cannot be read from a store that is away."""
 
 
 @dataclass
@@ -97,7 +100,19 @@ def look(services: Services, part: StoredPart, found: Found) -> None:
 
 
 def read_again(services: Services, part: StoredPart) -> str:
-    """What is wrong with a part: part-missing, part-altered, or nothing."""
+    """What is wrong with a part: part-missing, part-altered, part-unreadable, or nothing. Unavailable when the store is away."""
+    try:
+        return _compare(services, part)
+    except Unavailable:
+        if not _answers(services, part):
+            raise
+    try:
+        return _compare(services, part)  # a store that stumbled once has lost nothing
+    except Unavailable:
+        return "part-unreadable"
+
+
+def _compare(services: Services, part: StoredPart) -> str:
     digest, size = hashlib.sha256(), 0
     try:
         for piece in services.blobs.read(part.blob):
@@ -106,6 +121,18 @@ def read_again(services: Services, part: StoredPart) -> str:
     except NotFound:
         return "part-missing"
     return "" if (size, digest.hexdigest()) == (part.size, part.sha256) else "part-altered"
+
+
+def _answers(services: Services, bad: StoredPart) -> bool:
+    """Whether the store can say something of any other of a few parts."""
+    with services.database.read() as db:
+        others = [part.blob for part in scrubbing.next_parts(db, BEGIN, END, OTHERS + 1) if part.photo_id != bad.photo_id]
+    for name in others:
+        with suppress(Unavailable):
+            with suppress(NotFound):
+                next(services.blobs.read(name), None)
+            return True
+    return False
 
 
 def remove_orphans(services: Services, names: list[str]) -> int:

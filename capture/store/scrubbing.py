@@ -16,7 +16,7 @@ class Damage(Base):
 
     __tablename__ = "damages"
     photo_id: Mapped[str] = mapped_column(ForeignKey("photos.id", ondelete="CASCADE"), primary_key=True)
-    code: Mapped[str] = mapped_column(String(20))  # part-missing | part-altered
+    code: Mapped[str] = mapped_column(String(20))  # part-missing | part-altered | part-unreadable
     found_at: Mapped[datetime]
 
 

@@ -72,6 +72,49 @@ def test_the_loop_notes_links_whose_time_is_over(services: Services, monkeypatch
     assert len(looks) == 2
 
 
+def test_a_chore_that_fails_holds_up_no_other(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each chore of a sweep has its turn, and one that failed none again before the next; deletion comes before reading."""
+    chores = ("expire_due", "flag_waiting", "tell_late", "sweep_webhooks", "note_due_heads", "purge", "scrub_due")
+    done: list[str] = []
+
+    def failing(name: str) -> Callable[[Services], None]:
+        def chore(_services: Services) -> None:
+            done.append(name)
+            raise Unavailable
+
+        return chore
+
+    for name in chores:
+        monkeypatch.setattr(worker, name, failing(name))
+    stop, looks = threading.Event(), iter(range(5))
+
+    def look(_services: Services) -> bool:
+        if next(looks, None) is None:
+            stop.set()
+        raise Unavailable
+
+    monkeypatch.setattr(worker, "deliver_to_pages", look)
+    monkeypatch.setattr(worker, "PAUSE", 0)
+    worker.work(services, stop)
+    assert done == list(chores)
+
+
+def test_what_a_person_deleted_is_forgotten_within_the_hour(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SECURITY 41: another process that deleted something and could not empty the database's journal is made up for."""
+    emptied: list[int] = []
+    sweep = worker.Sweep(services)
+
+    def forget(_database: Database) -> bool:
+        emptied.append(number)
+        return True
+
+    monkeypatch.setattr(Database, "forget_deleted", forget)
+    monkeypatch.setattr(worker, "FORGET_EVERY", 3)
+    for number in range(1, 8):  # noqa: B007 - `forget` notes it
+        sweep.run()
+    assert emptied == [1, 3, 6]
+
+
 def test_a_text_that_stalls_holds_up_no_bundle(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     """While a text waits for its carrier bundles are delivered; when the worker ends it does not wait for it."""
     stalled, over, stop = threading.Event(), threading.Event(), threading.Event()

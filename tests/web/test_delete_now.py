@@ -9,8 +9,10 @@ from capture.actions.cancel import cancel
 from capture.actions.collect import collect
 from capture.actions.deliver import deliver_next
 from capture.actions.purge import purge
+from capture.errors import Unavailable
 from capture.services import Services
 from capture.store import audit
+from capture.store.database import Database
 from capture.store.models import AuditEvent, Delivery
 from tests.builders import ARequest, make_member, make_practice, make_request, make_submitted, photos_of
 from tests.conftest import Clock
@@ -48,6 +50,20 @@ def test_photos_go_because_a_manager_says_so(services: Services, desk: Visitor, 
     assert state_of(services, other) == "delivered"
     assert desk.get("/staff/practice/deliveries").status == 200
     assert act(desk, asked, "delete").status == 409
+
+
+def test_a_deletion_that_counts_is_said_to(
+    services: Services, desk: Visitor, asked: ARequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the database's journal cannot be emptied just then the page says that it is deleted: the worker does the rest."""
+
+    def away(_database: Database) -> bool:
+        raise Unavailable
+
+    make_submitted(services, asked)
+    monkeypatch.setattr(Database, "forget_deleted", away)
+    assert "The request is deleted for good." in desk.follow(act(desk, asked, "delete")).text
+    assert state_of(services, asked) == "purged"
 
 
 def test_what_is_not_over_is_not_deleted(services: Services, desk: Visitor, asked: ARequest, clock: Clock) -> None:

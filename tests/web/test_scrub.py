@@ -48,7 +48,7 @@ def test_a_flipped_byte_is_found_named_and_the_others_served(
 ) -> None:
     """Faults, end to end: found by the scrub, named to staff and operator once, at download too; the others are served."""
     bundle = make_submitted(services, asked, views=("context", "close-up"))
-    context, close_up = photos_of(services, asked)
+    close_up, context = sorted(photos_of(services, asked), key=lambda photo: photo.view)
     whole = flip(file_of(services, close_up.blob))
     found = scrub_all(services)
     assert (found.parts, found.damaged) == (2, {close_up.blob: "part-altered"})
@@ -174,6 +174,40 @@ def test_a_store_that_does_not_answer_is_no_damage(services: Services, asked: AR
         scrub_all(away)
     assert scrub_all(services).damaged == {}
     assert "part damaged" not in events_of(services, asked)
+
+
+def test_a_part_that_cannot_be_read_stops_nothing(services: Services, asked: ARequest, clock: Clock) -> None:
+    """A bad sector: the part is noted and the round goes on, each part behind it and each orphan has its turn."""
+    make_submitted(services, asked, views=("context", "close-up"))
+    scrub_due(services)
+    clock.forward(days=7)
+    bad = min(photos_of(services, asked), key=lambda photo: photo.id)
+    path = file_of(services, bad.blob)
+    whole = path.read_bytes()
+    path.unlink()
+    path.mkdir()
+    orphan = new_name(asked.id)
+    services.blobs.put(orphan, b"x")
+    age(services, clock, orphan, days=2)
+    found = scrub_due(services)
+    assert (found.parts, found.damaged, found.orphans) == (2, {bad.blob: "part-unreadable"}, 1)
+    path.rmdir()
+    path.write_bytes(whole)
+    assert scrub_all(services).damaged == {}
+
+
+def test_a_store_that_stumbles_once_is_no_damage(services: Services, asked: ARequest) -> None:
+    """What can be read at a second try is whole."""
+    make_submitted(services, asked, views=("context", "close-up"))
+    stumbles = iter([True])
+
+    class Stumbling(FolderBlobs):
+        def read(self, name: str) -> Iterator[bytes]:
+            if next(stumbles, False):
+                raise Unavailable
+            return super().read(name)
+
+    assert scrub_all(replace(services, blobs=Stumbling(Path(services.settings.var) / "blobs"))).damaged == {}
 
 
 def test_orphans_go_after_a_day(services: Services, asked: ARequest, clock: Clock) -> None:
