@@ -148,14 +148,15 @@ def _find_folder(settings: Settings) -> list[Finding]:
     return wrong or [Finding(True, "folder", f"{settings.var} is for this user only")]
 
 
-def _find_journal(journal: Journal) -> Finding:
+def _find_journal(journal: Journal, *, apart: bool) -> Finding:
     """Whether what ended can be read back, line by line; a restore depends on it."""
     try:
         count = sum(1 for _ in journal.read()) - 1 if journal.path.exists() else 0
     except CaptureError as error:
         hint = "keep it, move it away and start the service: a new one begins, and older backups need --without-journal"
         return Finding(False, "journal", error.hint or error.sentence, hint)
-    return Finding(True, "journal", f"{count} ends of links and deletions are noted in {journal.path}")
+    hint = "" if apart else "name a file on another disk in CAPTURE_JOURNAL: lost together with the database it helps no restore"
+    return Finding(True, "journal", f"{count} ends of links and deletions are noted in {journal.path}", hint)
 
 
 def _find_database(settings: Settings) -> list[Finding]:
@@ -182,7 +183,7 @@ def _find_database(settings: Settings) -> list[Finding]:
                 fact = f"damaged or missing in the store, of these receipts: {', '.join(damaged)}"
                 findings.append(Finding(False, "stored parts", fact, "capture restore DIR --parts puts back what a backup has"))
             findings += _find_deliveries(db)
-        findings.append(_find_journal(Journal(settings.journal_file, vault)))
+        findings.append(_find_journal(Journal(settings.journal_file, vault), apart=bool(settings.journal)))
     finally:
         database.close()
     return findings
