@@ -58,6 +58,7 @@ _CODES = {
     "XAmzContentSHA256Mismatch": DAMAGED,
     "AuthorizationHeaderMalformed": ELSEWHERE,
     "IllegalLocationConstraintException": ELSEWHERE,
+    "ConditionalRequestConflict": AWAY,  # another upload of the same name is being ended
     "RequestTimeout": AWAY,
 }
 _STATUSES = {401: REFUSED, 403: REFUSED, 408: AWAY, 409: TAKEN, 412: TAKEN, 429: AWAY}

@@ -81,8 +81,8 @@ class Bucket:
         is there, Unavailable has the code s3-taken. What the pieces raise ends it, and leaves nothing.
         """
         if size <= WHOLE:
-            self._put_whole(key, b"".join(_blocks(pieces, size)), size, mark)
-        elif not self._holds(key, size, mark):
+            return self._put_whole(key, b"".join(_blocks(pieces, size)), size, mark)
+        if not self._holds(key, size, mark):
             try:
                 self._put_parts(key, pieces, size, mark)
             except Unavailable as error:
@@ -90,6 +90,7 @@ class Bucket:
                     raise
         if not self._holds(key, size, mark):
             raise self._client.error(AWAY)
+        return None
 
     def find(self, key: str) -> Found | None:
         """What lies under that name, if anything does."""
