@@ -5,7 +5,7 @@ from capture.store import audit, deliveries
 
 
 def hurry_delivery(services: Services, practice_id: str, delivery_id: str, *, actor: str) -> None:
-    """Let the worker make it now. NotFound: not the practice's; Conflict: it does not wait for another try."""
+    """Let the worker make it now. NotFound: not the practice's; Conflict: it does not wait for another try, or is being tried."""
     with services.database.write() as db:
         now = services.clock()
         request_id, state = deliveries.make_due(db, practice_id, delivery_id, now)

@@ -62,8 +62,8 @@ def mark_delivered(db: Session, lease: Lease, now: datetime, reference: str = ""
 
 def mark_under_way(db: Session, lease: Lease, now: datetime, reference: str) -> bool:
     """Note that a way station took it, and what it calls it; False when the lease was lost to another worker."""
-    handed = {"state": "under way", "handed_at": now, "due_at": now, "reference": reference, "last_error": ""}
-    return settle(db, Delivery, lease.delivery_id, lease.fence, **handed)
+    handed = {"state": "under way", "handed_at": now, "due_at": now, "told_at": None, "reference": reference}
+    return settle(db, Delivery, lease.delivery_id, lease.fence, last_error="", **handed)
 
 
 def put_back(db: Session, lease: Lease, due_at: datetime, error: str) -> bool:
@@ -93,17 +93,19 @@ def list_late(db: Session, queued_before: datetime, handed_before: datetime, lim
 def make_due(db: Session, practice_id: str, delivery_id: str, now: datetime) -> tuple[str, str]:
     """Let a delivery that failed or was given up be made at once; its request's id, and the state it was in.
 
-    NotFound: it is not the practice's. Conflict: it arrived, is under way, or no try of it has failed. Whoever is at it now may
-    finish: both bring the same bundle to the same place. One that was given up gets as many tries as at first.
+    NotFound: it is not the practice's. Conflict: it arrived, is under way, is being tried now, or no try of it has failed. One
+    that was given up gets as many tries as at first, and staff are told anew should it be late.
     """
     row = db.get(Delivery, delivery_id, with_for_update=True, populate_existing=True)
     if row is None or row.practice_id != practice_id:
         raise NotFound
     before = row.state
     if before == "given up":
-        row.state, row.attempts, row.last_error = "queued", 0, ""
+        row.state, row.attempts, row.last_error, row.told_at = "queued", 0, "", None
     elif before != "queued" or not row.last_error:
         raise Conflict("These photos do not wait for another try.")
+    elif not db.get(DeliveryTry, (row.id, row.fence)):
+        raise Conflict("These photos are being sent now. If that fails, you can try again in a few minutes.")
     row.due_at = now
     return db.get_one(Bundle, row.bundle_id).request_id, before
 

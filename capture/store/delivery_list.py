@@ -19,7 +19,7 @@ OPEN = ("queued", "under way", "given up")
 class Shown:
     """A delivery; `ods` is its practice's code, `created_at` when the patient sent the photos.
 
-    `told`: staff were told that it does not arrive.
+    `told`: staff were told that it does not arrive. `waits`: its newest try has failed, so that none is being made.
     """
 
     id: str
@@ -31,6 +31,7 @@ class Shown:
     attempts: int
     last_error: str
     told: bool
+    waits: bool
     due_at: datetime
     handed_at: datetime | None
     delivered_at: datetime | None
@@ -96,6 +97,7 @@ def practice_of(db: Session, delivery_id: str) -> str:
 
 def _shown() -> Select[*tuple[Any, ...]]:
     columns = (Delivery.id, Practice.ods, Request.id, Request.receipt, Delivery.inbox, Delivery.state, Delivery.attempts)
-    times = (Delivery.told_at.is_not(None), Delivery.due_at, Delivery.handed_at, Delivery.delivered_at, Bundle.created_at)
-    query = select(*columns, Delivery.last_error, *times).join(Bundle, Bundle.id == Delivery.bundle_id)
+    failed = select(DeliveryTry.at).where(DeliveryTry.delivery_id == Delivery.id, DeliveryTry.number == Delivery.fence).exists()
+    times = (Delivery.told_at.is_not(None), failed, Delivery.due_at, Delivery.handed_at, Delivery.delivered_at)
+    query = select(*columns, Delivery.last_error, *times, Bundle.created_at).join(Bundle, Bundle.id == Delivery.bundle_id)
     return query.join(Request, Request.id == Bundle.request_id).join(Practice, Practice.id == Delivery.practice_id)

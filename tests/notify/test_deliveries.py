@@ -6,11 +6,13 @@ from datetime import timedelta
 import pytest
 
 from capture.actions.deliver import deliver_next
+from capture.actions.hurry_delivery import hurry_delivery
 from capture.actions.send_message import send_next
 from capture.actions.tell_late import tell_late
 from capture.domain.messages import NOTICES
 from capture.notify.mail import Mail
 from capture.services import Services
+from capture.store import deliveries
 from capture.store.models import AuditEvent, Delivery, Practice
 from tests.builders import APractice, ARequest, make_practice, make_request, make_submitted
 from tests.conftest import Clock
@@ -117,6 +119,27 @@ def test_a_mail_server_that_is_down_for_a_day(
     late, arrived = sorted(told)
     assert late.startswith(NOTICES["late"])
     assert arrived.startswith(f"{NOTICES['arrived']} The newest receipt is {newest}.")
+
+
+def test_late_once_more(carried: Services, practice: APractice, clock: Clock) -> None:
+    """What was sent again, and what a way station took late, is told of anew when it does not arrive."""
+    make_submitted(carried, make_request(carried, practice), delivered=False)
+    clock.forward(hours=1)
+    assert tell_late(carried) == 1
+    with carried.database.write() as db:
+        lease = deliveries.lease_due(db, clock())
+        assert lease
+        assert deliveries.give_up(db, lease, clock(), "x")
+    clock.forward(hours=1)
+    assert tell_late(carried) == 0
+    hurry_delivery(carried, practice.id, lease.delivery_id, actor="operator")
+    assert [tell_late(carried), tell_late(carried)] == [1, 0]
+    with carried.database.write() as db:
+        lease = deliveries.lease_due(db, clock())
+        assert lease
+        assert deliveries.mark_under_way(db, lease, clock(), "x")
+    clock.forward(hours=25)
+    assert [tell_late(carried), tell_late(carried)] == [1, 0]
 
 
 def test_not_collected(carried: Services, practice: APractice, clock: Clock) -> None:

@@ -68,6 +68,22 @@ def test_what_waits_is_tried_at_once(services: Services, desk: Visitor, asked: A
         assert db.query(AuditEvent).filter_by(action="delivery hurried", subject=asked.id).count() == 1
 
 
+def test_what_is_being_tried_is_left_alone(services: Services, desk: Visitor, asked: ARequest, clock: Clock) -> None:
+    """While a worker is at a delivery that failed before, the page says so; pressed all the same, no second worker gets it."""
+    make_submitted(services, asked, delivered=False)
+    fail(services, clock, 1)
+    with services.database.write() as db:
+        assert deliveries.lease_due(db, clock())
+    page = desk.get(PAGE)
+    assert "It is being tried now." in page.text
+    assert "Try now" not in page.text
+    with services.database.read() as db:
+        path = f"{PAGE}/{db.query(Delivery).one().id}/again"
+    refused = desk.open("POST", path, data={"csrf_token": desk.csrf("/staff/requests/new")})
+    assert (refused.status, "are being sent now" in refused.text) == (409, True)
+    assert not deliver_next(services)
+
+
 def test_what_was_given_up_is_sent_again(services: Services, desk: Visitor, asked: ARequest) -> None:
     """One that was given up stands first, with its tries in words, an unknown code as it is; sent again it is made."""
     make_submitted(services, asked, delivered=False)
