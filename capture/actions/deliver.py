@@ -58,14 +58,15 @@ def take_due(services: Services, *, only: Collection[str] = (), but: Collection[
 
 
 def deliver(services: Services, lease: Lease) -> bool:
-    """Make it; False when it failed, and was put back for later or given up."""
+    """Make it, unless another worker has it by now; False when it failed, and was put back for later or given up."""
     try:
         with _kept(services, lease):
             placed = _put(services, lease)
     except Exception as error:  # whatever one inbox or bundle does to us, the next one is delivered
         _note_failure(services, lease, error)
         return False
-    _settle(services, lease, placed)
+    if placed:
+        _settle(services, lease, placed)
     return True
 
 
@@ -107,7 +108,7 @@ def _pieces(data: bytes) -> Iterator[bytes]:
 
 def _read(services: Services, photo: Photo | None) -> Iterator[bytes]:
     if photo is None:
-        raise CaptureError("A photo that the manifest names is not in the database.", code="part-missing")
+        raise BundleError("A photo that the manifest names is not in the database.", code="part-missing")
     return services.blobs.read(photo.blob)
 
 
@@ -132,12 +133,16 @@ def _kept(services: Services, lease: Lease) -> Iterator[None]:
         thread.join()
 
 
-def _put(services: Services, lease: Lease) -> Placed:
+def _put(services: Services, lease: Lease) -> Placed | None:
+    """Put it there; None where the lease was lost to another worker before anything was sent."""
     place = services.inboxes.get(lease.inbox)
     if place is None:
         raise Unavailable(code="no-inbox", hint="the file of inboxes names it no more")
     with services.database.read() as db:
         bundle = bundle_files(services, db, db.get_one(Bundle, lease.bundle_id))
+    with services.database.write() as db:
+        if not deliveries.renew(db, lease, services.clock()):
+            return None
     return place.inbox.put(replace(bundle, is_first=lease.fence == 1, came_back=lease.reference))
 
 

@@ -8,7 +8,7 @@ from time import monotonic
 
 from capture.actions.deliver import note_arrival
 from capture.actions.queue_notice import queue_notice
-from capture.errors import CaptureError, Unavailable, Undeliverable
+from capture.errors import CaptureError, Undeliverable
 from capture.inbox.base import CAME_BACK, Tracks
 from capture.services import Services
 from capture.store import audit, requests, under_way
@@ -19,6 +19,7 @@ logger = logging.getLogger("capture.worker")
 GREET_EVERY, NOTICES_EVERY, AGAIN = 20 * 3600.0, 300.0, 600.0
 """Seconds between two greetings, between two looks for notices, and before what failed is done again."""
 SOONEST, LATEST = timedelta(minutes=2), timedelta(hours=1)
+GONE = "no-inbox"
 
 
 class Follower:
@@ -44,7 +45,7 @@ class Follower:
                     logger.error("inbox %s: %s (%s)", name, error.code, error.hint or "no hint")
                 else:
                     self._due_at[index] = self._tick() + every
-        return bool(self._stations) and self._ask()
+        return self._ask()
 
     def _ask(self) -> bool:
         services, now = self._services, self._services.clock()
@@ -52,10 +53,13 @@ class Follower:
             found = under_way.take_due(db, now)
         if found is None:
             return False
+        age, station = now - found.handed_at, self._stations.get(found.inbox)
         try:
-            taken = self._station(found).is_taken(found.reference)
-        except Undeliverable:
-            _came_back(services, found)
+            if station is None and age > LATEST:  # until then this may be the worker that has an old file of inboxes
+                raise Undeliverable(code=GONE)
+            taken = station is not None and station.is_taken(found.reference)
+        except Undeliverable as error:
+            _came_back(services, found, error.code)
         except CaptureError as error:
             logger.warning(
                 "inbox %s does not say what became of a bundle: %s (%s)", found.inbox, error.code, error.hint or "no hint"
@@ -65,13 +69,8 @@ class Follower:
                 _arrived(services, found)
             else:
                 with services.database.write() as db:
-                    under_way.look_again(db, found, now + wait_after(now - found.handed_at))
+                    under_way.look_again(db, found, now + wait_after(age))
         return True
-
-    def _station(self, found: UnderWay) -> Tracks:
-        if station := self._stations.get(found.inbox):
-            return station
-        raise Unavailable(code="no-inbox", hint="the file of inboxes names it no more, or as another kind")
 
 
 def wait_after(age: timedelta) -> timedelta:
@@ -85,7 +84,7 @@ def _read_notices(services: Services, name: str, station: Tracks) -> None:
         with services.database.read() as db:
             found = under_way.find(db, name, reference, services.clock())
         if found:
-            _came_back(services, found)
+            _came_back(services, found, CAME_BACK)
         station.forget(notice)
 
 
@@ -97,12 +96,12 @@ def _arrived(services: Services, found: UnderWay) -> None:
             note_arrival(services, db, request, found.inbox, now)
 
 
-def _came_back(services: Services, found: UnderWay) -> None:
+def _came_back(services: Services, found: UnderWay, code: str) -> None:
     now = services.clock()
     with services.database.write() as db:
-        if not under_way.mark_came_back(db, found, now, CAME_BACK):
+        if not under_way.mark_came_back(db, found, now, code, anew=code == CAME_BACK):
             return
-        facts = {"inbox": found.inbox, "error": CAME_BACK}
+        facts = {"inbox": found.inbox, "error": code}
         audit.append(db, found.practice_id, actor="worker", action="delivery came back", subject=found.request_id, at=now, **facts)
         queue_notice(services, db, db.get_one(Practice, found.practice_id), "given-up")
-    logger.error("a delivery to %s came back: capture deliveries list shows it", found.inbox)
+    logger.error("a delivery to %s came back (%s): capture deliveries list shows it", found.inbox, code)

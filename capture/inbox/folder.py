@@ -57,7 +57,7 @@ class FolderInbox:
                 with suppress(FileNotFoundError):
                     (place / MARK).unlink()  # so that it is put anew once the other file is gone
                     place.rmdir()
-                raise Unavailable(code="folder-other", hint=f"{name} lies there already and is another file")
+                raise Undeliverable(code="folder-other", hint=f"{name} lies there already and is another file")
             if not there.exists() and not place.exists():
                 self._write(bundle, place)
             with suppress(FileNotFoundError):  # it left this place before

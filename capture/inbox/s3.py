@@ -2,9 +2,10 @@
 
 import hashlib
 
+from capture.bucket.client import TAKEN
 from capture.bucket.objects import Bucket
 from capture.bucket.words import read_bucket
-from capture.errors import Undeliverable
+from capture.errors import Unavailable, Undeliverable
 from capture.inbox.base import BundleFiles, Placed
 from capture.inbox.options import Options
 from capture.sealing.archive import MOST, archive_size, stream_archive
@@ -25,7 +26,12 @@ class S3Inbox:
         size = archive_size(entries)
         if size > MOST:
             raise Undeliverable(code="bundle-too-large", hint="a ZIP of this kind holds 2 GiB at most")
-        self._bucket.put(key, stream_archive(entries), size, _mark(bundle))
+        try:
+            self._bucket.put(key, stream_archive(entries), size, _mark(bundle))
+        except Unavailable as error:
+            if error.code == TAKEN:  # waiting takes nothing away from there
+                raise Undeliverable(code=TAKEN, hint=error.hint) from None
+            raise
         return Placed()
 
     def check(self) -> str:

@@ -14,7 +14,7 @@ from mesh_client.io_helpers import SplitStream
 from mesh_client.types import ListMessageResponse_v2
 from urllib3.exceptions import HTTPError
 
-from capture.errors import CaptureError, Unavailable
+from capture.errors import CaptureError, Unavailable, Undeliverable
 
 PIECE = 64 * 1024
 _STRANGE = (KeyError, IndexError, TypeError, AttributeError, ValueError)
@@ -100,7 +100,7 @@ class Client(MeshClient):
             self.greet()
             return None
         if answer.status_code == HTTPStatus.MULTIPLE_CHOICES:
-            raise Unavailable(code="mesh-twice", hint="MESH has two messages of this bundle: ask the practice whether one arrived")
+            raise Undeliverable(code="mesh-twice", hint="MESH has two messages of this bundle: ask the practice which arrived")
         answer.raise_for_status()
         return dict(answer.json())
 
@@ -108,7 +108,7 @@ class Client(MeshClient):
         """Send the chunks after the first again; MESH takes each by its number."""
         parts: Any = SplitStream(body_of(letter), letter.chunk)  # type: ignore[no-untyped-call]
         if chunks not in {0, len(parts)}:
-            raise Unavailable(code="mesh-half", hint=f"set chunk_mb back until it has gone: MESH waits for it in {chunks} chunks")
+            raise Undeliverable(code="mesh-half", hint=f"set chunk_mb back until it has gone: MESH waits for it in {chunks} chunks")
         for number, part in enumerate(parts, 1):
             if number > 1:
                 self.send_chunk(letter.to, part, number, len(parts), compress=False, message_id=message_id)

@@ -52,9 +52,14 @@ def mark_taken(db: Session, found: UnderWay, now: datetime) -> bool:
     return _settle(db, found, state="delivered", delivered_at=now)
 
 
-def mark_came_back(db: Session, found: UnderWay, now: datetime, error: str) -> bool:
-    """Give it up, keeping the reference by which it came back; False when somebody did so before."""
-    if not _settle(db, found, state="given up", last_error=error):
+def mark_came_back(db: Session, found: UnderWay, now: datetime, error: str, *, anew: bool = True) -> bool:
+    """Give it up; the caller tells staff. False when somebody did so before.
+
+    `anew`: it keeps the reference by which it came back, so that it is put there anew if it is sent again. Else the station, should
+    it be there once more, is asked first whether it still has it.
+    """
+    reference = found.reference if anew else ""
+    if not _settle(db, found, state="given up", told_at=now, last_error=error, reference=reference):
         return False
     row = db.get_one(Delivery, found.delivery_id)
     db.add(DeliveryTry(delivery_id=row.id, number=row.fence, at=now, error=error))

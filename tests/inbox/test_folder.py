@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from capture.errors import SettingsError, Unavailable
+from capture.errors import SettingsError, Unavailable, Undeliverable
 from capture.inbox import folder as folders
 from capture.inbox import load_inboxes
 from capture.inbox.base import BundleFiles
@@ -102,7 +102,7 @@ def test_another_file_of_the_name(there: InFolder, bundle: BundleFiles, whole: W
     path = there.top / bundle.practice / "photos" / f"{bundle.receipt}-{bundle.id}.zip"
     path.write_bytes(whole(bundle)[:-1] + b"x")
     for _ in range(2):
-        with pytest.raises(Unavailable) as caught:
+        with pytest.raises(Undeliverable) as caught:
             there.inbox.put(bundle)
         assert caught.value.code == "folder-other"
     assert path.read_bytes().endswith(b"x")

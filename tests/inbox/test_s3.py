@@ -10,7 +10,7 @@ import pytest
 
 from capture.bucket.client import Access
 from capture.bucket.objects import Bucket
-from capture.errors import SettingsError
+from capture.errors import SettingsError, Undeliverable
 from capture.inbox import load_inboxes
 from capture.inbox.base import BundleFiles
 from capture.inbox.s3 import S3Inbox
@@ -59,6 +59,18 @@ def there(s3: S3Server) -> Iterator[InBucket]:
 
 class TestS3(InboxContract):
     """The contract, for S3."""
+
+
+def test_another_object_of_the_name(there: InBucket, bundle: BundleFiles) -> None:
+    """Something else that lies there is told as what no later try mends, and not touched."""
+    client = there.server.client()
+    key = f"capture/{bundle.practice}/{bundle.receipt}-{bundle.id}.zip"
+    client.put_object(Bucket=there.bucket, Key=key, Body=b"theirs")
+    client.close()
+    with pytest.raises(Undeliverable) as told:
+        there.inbox.put(bundle)
+    assert told.value.code == "s3-taken"
+    assert there.fetch(bundle) == [b"theirs"]
 
 
 WORDS = {"kind": "s3", "title": "the practice's bucket", "bucket": "elm-photos"}

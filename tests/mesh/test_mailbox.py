@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from capture.errors import BundleError, Unavailable
+from capture.errors import BundleError, Unavailable, Undeliverable
 from capture.mailbox import Letter, Mailbox
 from tests.fault_proxy import Fault, fault_proxy
 from tests.mesh.server import OURS, PASSWORD, PRACTICE, SHARED_KEY, WORKFLOW, MeshServer, running_mesh
@@ -79,7 +79,7 @@ def test_a_message_that_was_begun_in_other_chunks_waits(mesh: MeshServer, ours: 
         proxy.fail(Fault("reset", after=130_000))
         with pytest.raises(Unavailable):
             Mailbox(mesh.account(OURS, url=f"http://127.0.0.1:{proxy.port}")).send(letter(chunk=120_000))
-    with pytest.raises(Unavailable) as told:
+    with pytest.raises(Undeliverable) as told:
         ours.send(letter(chunk=60_000))
     assert told.value.code == "mesh-half"
     assert practices.waiting(WORKFLOW, 10) == []

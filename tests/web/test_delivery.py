@@ -6,12 +6,14 @@ from datetime import datetime, timedelta
 import pytest
 
 from capture.actions import deliver
-from capture.actions.deliver import FEW_TRIES, LONGEST_WAIT, MOST_TRIES, deliver_next, wait_before
+from capture.actions.deliver import FEW_TRIES, LONGEST_WAIT, MOST_TRIES, deliver_next, take_due, wait_before
+from capture.actions.follow_deliveries import Follower
+from capture.actions.hurry_delivery import hurry_delivery
 from capture.errors import BundleError, Unavailable, Undeliverable
 from capture.inbox.base import Inbox, Place, Placed
 from capture.services import Services
-from capture.store import deliveries
-from capture.store.models import AuditEvent, Delivery, DeliveryTry, Request
+from capture.store import deliveries, delivery_list
+from capture.store.models import AuditEvent, Delivery, DeliveryTry, Photo, Request
 from capture.store.outbox import LEASE
 from tests.builders import ARequest, bundle_of, make_submitted, photos_of
 from tests.conftest import Clock
@@ -96,6 +98,17 @@ def test_downloading_what_is_damaged(services: Services, desk: Visitor, asked: A
         assert not db.query(AuditEvent).filter_by(action="bundle downloaded").count()
 
 
+def test_a_part_that_the_database_lacks(services: Services, asked: ARequest, clock: Clock) -> None:
+    """A bundle of which the database has lost a photo holds up those behind it for a few tries, no longer."""
+    make_submitted(services, asked, views=("context", "close-up"), delivered=False)
+    with services.database.write() as db:
+        db.delete(db.get_one(Photo, photos_of(services, asked)[0].id))
+    for _ in range(FEW_TRIES):
+        assert deliver_next(services)
+        clock.forward(minutes=2)
+    assert (delivery_of(services).state, delivery_of(services).last_error) == ("given up", "part-missing")
+
+
 def test_waits_grow() -> None:
     """Retries wait longer and longer, up to half an hour, never quite the same."""
     waits = [wait_before(attempt) for attempt in range(2, 40)]
@@ -122,6 +135,30 @@ def test_worker_that_was_too_slow(services: Services, asked: ARequest, clock: Cl
     assert deliver_next(services)
     done = delivery_of(services)
     assert (done.state, done.attempts, state_of(services, asked)) == ("delivered", 2, "delivered")
+
+
+def test_a_worker_that_slept_before_it_sent(services: Services, asked: ARequest, clock: Clock) -> None:
+    """Stopped between its lease and its first byte, a worker whose lease another one took meanwhile sends nothing."""
+    make_submitted(services, asked)
+    sent: list[str] = []
+
+    class Counting:
+        def put(self, bundle: object) -> Placed:
+            sent.append("once")
+            return Placed()
+
+    add_inbox(services, asked, "elm", Counting())
+    lease = take_due(services)
+    assert lease
+    clock.forward(seconds=LEASE.total_seconds())
+    other = take_due(services)
+    assert other
+    assert deliver.deliver(services, lease)
+    assert sent == []
+    assert deliver.deliver(services, other)
+    assert sent == ["once"]
+    with services.database.read() as db:
+        assert db.query(DeliveryTry).count() == 0
 
 
 def test_two_inboxes(services: Services, asked: ARequest) -> None:
@@ -155,6 +192,32 @@ def test_a_way_station(services: Services, asked: ARequest, clock: Clock) -> Non
     assert (on_its_way.state, on_its_way.reference, on_its_way.handed_at) == ("under way", "20261122-77", clock())
     assert state_of(services, asked) == "submitted"
     assert not deliver_next(services)
+
+
+def test_a_way_station_that_is_no_more(services: Services, asked: ARequest, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
+    """What is under way with a station that the settings no longer name is given up, told once, and can be sent again.
+
+    For an hour it is left alone: this may be the worker whose settings are old. Nothing says that it came back, so that the station
+    is asked for it first, should it be there again.
+    """
+    bundle = make_submitted(services, asked)
+    with services.database.write() as db:
+        deliveries.queue(db, bundle, ["elm"], 1, clock())
+        row = db.query(Delivery).filter_by(inbox="elm").one()
+        row.state, row.handed_at, row.fence, row.reference = "under way", clock(), 1, "20261122-77"
+    follower = Follower(services)
+    for _ in range(70):
+        follower.step()
+        clock.forward(minutes=1)
+    with services.database.read() as db:
+        row = db.query(Delivery).filter_by(inbox="elm").one()
+        assert (row.state, row.last_error, row.reference, row.told_at is None) == ("given up", "no-inbox", "", False)
+        assert [one.error for one in db.query(DeliveryTry)] == ["no-inbox"]
+        assert delivery_list.list_open(db, None, 9)[0].told
+    (told,) = caplog.messages
+    assert told == "a delivery to elm came back (no-inbox): capture deliveries list shows it"
+    hurry_delivery(services, asked.practice.id, row.id, actor="operator")
+    assert deliver_next(services)
 
 
 def test_an_inbox_that_is_no_more(services: Services, asked: ARequest, caplog: pytest.LogCaptureFixture) -> None:
