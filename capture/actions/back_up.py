@@ -9,22 +9,30 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+from capture.actions.scrub import read_again
 from capture.errors import Conflict, Unavailable
 from capture.services import Services
 from capture.store import dumps, scrubbing
 from capture.store.backups import GONE, REMOVED, Backups, FileFacts, Manifest, NewSnapshot, is_whole, json_lines
 from capture.store.blobs import FolderBlobs
+from capture.store.scrubbing import StoredPart
 from capture.store.vault import make_folder
+
+TURNS = 7
+"""In how many backups each part that the folder has is read again once."""
 
 
 @dataclass
 class BackedUp:
-    """What a backup did: the snapshot's number, its parts, those copied now and their bytes, those that it lacks, those removed."""
+    """What a backup did: the snapshot's number, its parts, those copied now and their bytes, those that were there and were
+    compared with their hashes now, those that it lacks, those removed.
+    """
 
     snapshot: int = 0
     parts: int = 0
     copied: int = 0
     size: int = 0
+    compared: int = 0
     missing: list[str] = field(default_factory=list)
     removed: int = 0
     dropped: int = 0
@@ -33,6 +41,7 @@ class BackedUp:
 def back_up(services: Services, folder: Path, keep: int, step: Callable[[int], None] = lambda _: None) -> BackedUp:
     """Write a snapshot of the database, copy the parts that are new, and only then let it count; keep the newest `keep`.
 
+    Of the parts that are there one in `TURNS` is read again and compared, others in each run: what has rotted is copied again.
     A part that its row names is in the backup, or was deleted from the store meanwhile and is listed as gone, or is damaged in the
     store and is named. Parts that nothing names any longer leave the folder. `step` is told of the bytes of each part.
     """
@@ -47,7 +56,8 @@ def back_up(services: Services, folder: Path, keep: int, step: Callable[[int], N
         new = backups.begin()
         try:
             revision = _write_tables(services, new)
-            gone = _copy_parts(services, backups.open_parts(), new, done, step)
+            turn = (max(backups.list_numbers(), default=0) + 1) % TURNS
+            gone = _copy_parts(services, backups.open_parts(), new, done, turn, step)
             removed = list(_unnamed(backups.open_parts(), new))
             new.write(GONE, json_lines(gone))
             new.write(REMOVED, json_lines(removed))
@@ -91,14 +101,20 @@ def _write_tables(services: Services, new: NewSnapshot) -> str:
         return dumps.revision_of(connection)
 
 
-def _copy_parts(services: Services, parts: FolderBlobs, new: NewSnapshot, done: BackedUp, step: Callable[[int], None]) -> list[str]:
-    """Copy what is new, each part compared with its row as it is read; those that are gone by now."""
+def _copy_parts(
+    services: Services, parts: FolderBlobs, new: NewSnapshot, done: BackedUp, turn: int, step: Callable[[int], None]
+) -> list[str]:
+    """Copy what is new or has rotted, each part compared with its row as it is read; those that are gone by now."""
     gone = []
     for row, facts in named_parts(new.read(f"{dumps.PARTS}.jsonl")):
         name = row["blob"]
-        if parts.size(name) != facts.size:
-            found = _copy(services, parts, name, facts)
-            if found:
+        there = parts.size(name) == facts.size
+        if there and int(name.rpartition("/")[2][:8], 16) % TURNS == turn:
+            done.compared += 1
+            there = is_whole(parts, name, facts)
+        if not there:
+            part = StoredPart(row["id"], row["request_id"], row["view"], name, facts.size, facts.sha256)
+            if _copy(services, parts, part, facts):
                 done.copied, done.size = done.copied + 1, done.size + facts.size
             elif _still_counts(services, row):
                 done.missing.append(name)
@@ -110,14 +126,14 @@ def _copy_parts(services: Services, parts: FolderBlobs, new: NewSnapshot, done: 
     return gone
 
 
-def _copy(services: Services, parts: FolderBlobs, name: str, facts: FileFacts) -> bool:
-    """Whether the store had it whole, so that now it is in the backup."""
-    if not is_whole(services.blobs, name, facts):
+def _copy(services: Services, parts: FolderBlobs, part: StoredPart, facts: FileFacts) -> bool:
+    """Whether the store had it whole, so that now it is in the backup. Unavailable when the store is away."""
+    if read_again(services, part):
         return False
-    data = b"".join(services.blobs.read(name))  # a part is at most as large as one photo
-    parts.delete(name)
-    parts.put(name, data)
-    return is_whole(parts, name, facts)
+    data = b"".join(services.blobs.read(part.blob))  # a part is at most as large as one photo
+    parts.delete(part.blob)
+    parts.put(part.blob, data)
+    return is_whole(parts, part.blob, facts)
 
 
 def _still_counts(services: Services, row: dict[str, Any]) -> bool:

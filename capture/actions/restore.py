@@ -14,6 +14,7 @@ from capture.store import audit_heads, dumps, restoring, scrubbing
 from capture.store.backups import GONE, Backups, FileFacts, Manifest, is_whole
 from capture.store.blobs import BlobStore
 from capture.store.journal import RESTORED, Ending, Position, since
+from capture.store.scrubbing import StoredPart
 
 NOT_EMPTY = "There is a database already, and a restore writes into an empty one only."
 
@@ -35,16 +36,20 @@ class Restored:
 
 
 def check_backup(services: Services, folder: Path, number: int | None, step: Callable[[int], None] = lambda _: None) -> Restored:
-    """Read a snapshot and every part that it names; changes nothing. BackupRefused names what is not as it was written."""
+    """Read a snapshot and every part that it names; changes nothing. `missing` names the parts that it lacks or that have rotted.
+
+    BackupRefused names a file of the snapshot that is not as it was written.
+    """
     backups, number, manifest = _find(services, folder, number)
     lost = _lost(backups, number, manifest)
-    checked = Restored(number, manifest.made_at, missing=manifest.missing)
+    checked = Restored(number, manifest.made_at, missing=list(manifest.missing))
     parts = backups.open_parts()
     for row, facts in named_parts(backups.lines(number, f"{dumps.PARTS}.jsonl")):
         if row["blob"] not in lost:
-            if not is_whole(parts, row["blob"], facts):
-                raise BackupRefused(f"{folder / 'blobs' / row['blob']} is missing or not as it was sealed.")
-            checked.parts += 1
+            if is_whole(parts, row["blob"], facts):
+                checked.parts += 1
+            else:
+                checked.missing.append(row["blob"])
         step(facts.size)
     return checked
 
@@ -54,6 +59,7 @@ def restore(
 ) -> Restored:
     """Bring a snapshot back (the newest if `number` is None), verified first, in one transaction: killed, nothing is there.
 
+    A part that the backup lacks, or that has rotted there, is named, and noted as damaged as the scrub would; the others come back.
     Raises BackupRefused, Conflict where there is a database already or no journal that covers the backup, Unavailable.
     """
     with services.database.building() as connection:
@@ -76,11 +82,14 @@ def restore(
             done.access = learned.access
             done.ended, done.deleted, done.unopened = learned.ended, done.deleted + learned.deleted, restoring.count_unopened(db)
             restoring.note_restored(db, now, backup=manifest.made_at, journal="no" if without_journal else "yes", ended=done.ended)
-            _fill(services, backups.open_parts(), db, set(manifest.missing))
+            missing = _fill(services, backups.open_parts(), db)
             audit_heads.note_restored(db, services.settings.heads_file, services.signing_key, now, manifest.made_at)
             services.journal.begin(now)
             services.journal.note([Ending(now.isoformat(), RESTORED, "", 0, "")])
     services.database.forget_deleted()
+    done.missing = [part.blob for part in missing]
+    for part in missing:
+        look(services, part, Found())
     return done
 
 
@@ -125,11 +134,11 @@ def _endings(services: Services, manifest: Manifest, heads: Mapping[str, int]) -
     return found
 
 
-def _fill(services: Services, parts: BlobStore, db: Session, missing: set[str]) -> None:
-    """Put into the store every part that a photo still names; one that is there and whole stays."""
-    for part in scrubbing.every_part(db):
-        if part.blob not in missing and not _put(services.blobs, parts, part.blob, FileFacts(part.size, part.sha256)):
-            raise BackupRefused(f"{part.blob} is not as it was sealed.")
+def _fill(services: Services, parts: BlobStore, db: Session) -> list[StoredPart]:
+    """Put into the store every part that a photo still names, and leave one that is there and whole; those that are nowhere."""
+    return [
+        part for part in scrubbing.every_part(db) if not _put(services.blobs, parts, part.blob, FileFacts(part.size, part.sha256))
+    ]
 
 
 def _put(store: BlobStore, parts: BlobStore, name: str, facts: FileFacts) -> bool:

@@ -60,7 +60,9 @@ def backup(folder: Path, keep: int, as_json: bool) -> None:
     finally:
         services.close()
     lines = [f"PROBLEM  {name} is damaged or missing in the store, and in the backup too" for name in done.missing]
-    lines.append(f"Snapshot {done.snapshot} of {folder} is whole: {done.parts} photos, {done.copied} of them copied now.")
+    there = done.parts - len(done.missing)
+    lines.append(f"Snapshot {done.snapshot} of {folder} was written: {there} photos, {done.copied} of them copied now.")
+    lines.append(f"Of those that were there {done.compared} were read again and compared; `capture restore --check` reads all.")
     lines.append(f"Left the backup: {done.removed} photos that were deleted, {done.dropped} older snapshots.")
     lines.append(f"Not in it: {services.settings.keys}, without which it restores nothing. Keep a copy apart from this one.")
     print_result(as_json, asdict(done), "\n".join(lines))
@@ -97,10 +99,10 @@ def restore(folder: Path, snapshot: int | None, without_journal: bool, check: bo
                 done = run(services, folder, snapshot, without_journal=without_journal, step=step)
     finally:
         services.close()
-    lines = [f"PROBLEM  {name} was damaged or missing when the backup was made" for name in done.missing]
+    lines = [f"PROBLEM  {name} is missing from the backup, or not as it was sealed" for name in done.missing]
     what = f"Snapshot {done.snapshot}, made at {done.made_at}"
     if check:
-        lines.append(f"{what}, is whole: {done.parts} photos.")
+        lines.append(f"{what}, {'has damage' if done.missing else 'is whole'}: {done.parts} photos are as they were sealed.")
     else:
         lines.append(f"{what}, was brought back: {done.parts} photos.")
         lines.append(
@@ -109,3 +111,5 @@ def restore(folder: Path, snapshot: int | None, without_journal: bool, check: bo
         lines.append(f"Members and tokens without access again: {done.access}.")
         lines.append("What came after the backup is not there: docs/running.md says whom to tell.")
     print_result(as_json, asdict(done), "\n".join(lines))
+    if done.missing:
+        sys.exit(1)

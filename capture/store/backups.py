@@ -22,7 +22,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from capture.errors import BackupRefused, NotFound
+from capture.errors import BackupRefused, NotFound, Unavailable
 from capture.store.blobs import BlobStore, FolderBlobs
 from capture.store.vault import Vault, make_folder, sync_folder
 
@@ -190,13 +190,13 @@ def json_lines(values: Iterable[Any]) -> Iterator[bytes]:
 
 
 def is_whole(parts: BlobStore, name: str, facts: FileFacts) -> bool:
-    """Whether a part is there and as it was sealed."""
+    """Whether a part is there, can be read and is as it was sealed."""
     digest, size = hashlib.sha256(), 0
     try:
         for piece in parts.read(name):
             digest.update(piece)
             size += len(piece)
-    except NotFound:
+    except (NotFound, Unavailable):
         return False
     return FileFacts(size, digest.hexdigest()) == facts
 

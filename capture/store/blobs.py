@@ -109,10 +109,10 @@ class FolderBlobs:
             raise Unavailable(hint=f"the store of sealed parts cannot be read: {error.strerror}") from error
 
     def size(self, name: str) -> int | None:
-        """The size of a part in bytes; None if it is not there."""
+        """The size of a part in bytes; None if it is not there or cannot be looked at."""
         try:
             return self._path(name).stat().st_size
-        except FileNotFoundError:
+        except OSError:
             return None
 
     def _in(self, folder: str) -> list[tuple[str, datetime]]:

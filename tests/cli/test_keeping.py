@@ -23,9 +23,9 @@ def test_there_and_back(
     (photo,) = photos_of(services, asked)
     done = capture.json("backup", "there", "--keep", 2)
     assert (done["snapshot"], done["parts"], done["copied"], done["missing"]) == (1, 1, 1, [])
-    assert "Snapshot 2 of there is whole: 1 photos, 0 of them copied now." in capture("backup", "there").stdout
+    assert "Snapshot 2 of there was written: 1 photos, 0 of them copied now." in capture("backup", "there").stdout
     assert "Not in it: " in capture("backup", "there").stdout
-    assert "is whole: 1 photos." in capture("restore", "there", "--check").stdout
+    assert "is whole: 1 photos are as they were sealed." in capture("restore", "there", "--check").stdout
     assert capture.json("restore", "there", code=1)["error"]["code"] == "not-empty"
     empty = Command(tmp_path / "empty")
     assert empty.json("restore", "there", code=4)["error"]["code"] == "settings"
@@ -40,6 +40,10 @@ def test_there_and_back(
     assert (verified["problems"], len(verified["restores"])) == ([], 1)
     assert "NOTE     on " in empty("audit", "verify").stdout
     (tmp_path / "there" / "blobs" / photo.blob).write_bytes(b"")
+    assert capture.json("restore", "there", "--check", code=1)["missing"] == [photo.blob]
+    assert "has damage: 0 photos are as they were sealed." in capture("restore", "there", "--check", code=1).stdout
+    manifest = tmp_path / "there" / "snapshots" / "000003" / "manifest.json"
+    manifest.write_bytes(manifest.read_bytes() + b" ")
     assert capture.json("restore", "there", "--check", code=3)["error"]["code"] == "backup-altered"
     assert (
         "--check, --parts and --without-journal do not go together" in capture("restore", "x", "--check", "--parts", code=2).stderr

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.engine import make_url
 
-from capture.actions.back_up import back_up
+from capture.actions.back_up import TURNS, back_up
 from capture.actions.cancel import cancel
 from capture.actions.deliver import bundle_files
 from capture.actions.note_heads import find_breaks, list_restores, note_heads
@@ -23,7 +23,7 @@ from capture.errors import BackupRefused, CaptureError, Conflict, Unavailable
 from capture.inbox.base import check_whole
 from capture.photos import Cleaner
 from capture.services import Services
-from capture.store import dumps
+from capture.store import dumps, scrubbing
 from capture.store.database import Database, upgrade
 from capture.store.models import Bundle, Delivery, Practice, Request, new_id
 from capture.store.vault import Vault
@@ -202,12 +202,12 @@ def every_file(place: Place) -> list[Path]:
 
 @pytest.mark.parametrize("how", ["altered", "cut", "gone"])
 def test_what_is_not_as_it_was_written_is_refused(place: Place, how: str) -> None:
-    """Every file of a backup, altered by a bit, cut short or taken away, is found before anything is written, and named."""
+    """Every file of a snapshot, altered by a bit, cut short or taken away, is found before anything is written, and named."""
     asked = make_request(place.services, make_practice(place.services))
     make_submitted(place.services, asked)
     place.back_up()
     target = place.empty()
-    for path in every_file(place):
+    for path in (path for path in every_file(place) if path.suffix != ".age"):
         data = path.read_bytes()
         if not data and how != "gone":
             continue
@@ -267,6 +267,35 @@ def test_a_part_that_is_damaged_is_named_and_mended(place: Place) -> None:
     shutil.rmtree(place.backups / "blobs")
     scrub_all(services)
     assert [len(names) for names in mend(services, place.backups)] == [0, 1]
+
+
+@pytest.mark.parametrize("how", ["altered", "unreadable", "gone"])
+def test_one_bad_part_of_a_backup(place: Place, how: str) -> None:
+    """Faults: what has rotted in a backup is named and noted as damaged, everything else comes back; the next backups mend it."""
+    services = place.services
+    asked = make_request(services, make_practice(services))
+    make_submitted(services, asked, views=("context", "close-up"))
+    place.back_up()
+    bad, good = photos_of(services, asked)
+    path = place.backups / "blobs" / bad.blob
+    data = path.read_bytes()
+    path.unlink()
+    if how == "altered":
+        path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    if how == "unreadable":
+        path.mkdir()
+    checked = check_backup(services, place.backups, None)
+    assert (checked.parts, checked.missing) == (1, [bad.blob])
+    with place.restored() as (there, restored):
+        assert (restored.parts, restored.missing) == (1, [bad.blob])
+        with there.database.read() as db:
+            assert [(code, part.blob) for _, _, code, part in scrubbing.list_damages(db)] == [("part-missing", bad.blob)]
+        assert b"".join(there.blobs.read(good.blob)) == b"".join(services.blobs.read(good.blob))
+    if how == "unreadable":
+        path.rmdir()
+    done = [place.back_up() for _ in range(TURNS)]
+    assert (sum(one.copied for one in done), sum(one.compared for one in done) > 0) == (1, True)
+    assert check_backup(services, place.backups, None).missing == []
 
 
 def test_a_backup_of_a_running_service_is_of_one_instant(place: Place) -> None:
