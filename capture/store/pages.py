@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from capture.domain.requests import State
+from capture.domain.requests import UNSETTLED, State
 from capture.store.models import Bundle, Request
 
 Place = tuple[datetime, str]
@@ -38,7 +38,8 @@ def page_bundles(
 ) -> list[tuple[Bundle, Request]]:
     """A practice's bundles, with their requests, whose requests are in those states, the newest first."""
     query = select(Bundle, Request).join(Request, Request.id == Bundle.request_id)
-    query = query.where(Bundle.practice_id == practice_id, Request.practice_id == practice_id, Request.state.in_(list(states)))
+    few = set(states) <= UNSETTLED  # those are found by their state, others by going through the practice's bundles in order
+    query = query.where((Request if few else Bundle).practice_id == practice_id, Request.state.in_(list(states)))
     if after:
         query = query.where(tuple_(Bundle.created_at, Bundle.id) < after)
     rows = db.execute(query.order_by(Bundle.created_at.desc(), Bundle.id.desc()).limit(limit))
