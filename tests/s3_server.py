@@ -127,14 +127,17 @@ def running_s3(folder: Path) -> Iterator[S3Server]:
 
 def keep(folder: Path) -> None:
     """Start the servers, tell where they are, and end them once nobody uses them."""
-    made = _configure(folder)
+    place = folder / secrets.token_hex(4)  # another one after it begins anew
+    place.mkdir()
+    made = _configure(place)
     servers: list[subprocess.Popen[bytes]] = []
     try:
-        server = _start(folder, made, servers)
+        server = _start(place, made, servers)
         (folder / "half.json").write_text(json.dumps(asdict(server)))
         (folder / "half.json").rename(folder / "server.json")
         with (folder / "users").open("w") as users:
             fcntl.flock(users, fcntl.LOCK_EX)  # waits for the last one
+            (folder / "server.json").unlink()
     finally:
         for process in servers:
             process.kill()
