@@ -1,4 +1,4 @@
-"""The threads that bring bundles to outside inboxes: one that stalls holds up no other, and none waits without need."""
+"""The threads that bring bundles to outside inboxes: one that stalls leaves room for others, and none waits without need."""
 
 import threading
 import time
@@ -128,6 +128,26 @@ def test_one_inbox_does_not_get_all_senders(services: Services) -> None:
         stalling.go_on.set()
     assert senders.step()
     assert stalling.most == 1
+
+
+def test_inboxes_that_fail_leave_one_sender_free(services: Services) -> None:
+    """Four that failed last and now stall get three of four senders between them; the last one is for those that did not fail."""
+    stalling, names = Stalling(), ("one", "two", "three", "four")
+    bundle = make_submitted(services, make_request(services, make_practice(services)))
+    queue(services, bundle, **dict.fromkeys(names, Refusing()))
+    senders = Senders(services)
+    for _ in names:
+        assert senders.step()
+    services.inboxes.update({name: Place(name, stalling) for name in names})  # type: ignore[attr-defined]
+    with services.database.write() as db:
+        db.query(Delivery).filter_by(state="queued").update({"due_at": services.clock()})
+    with running(senders.step, 3):
+        wait_until(lambda: stalling.at == 3)
+        assert not senders.step()
+        queue(services, bundle, quick=Quick())
+        assert senders.step()
+        assert states(services)["quick"] == "delivered"
+        stalling.go_on.set()
 
 
 def test_no_pause_between_two(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
