@@ -25,18 +25,16 @@ def queue_arrival(services: Services, db: Session, practice: Practice, receipt: 
 def queue_notice(services: Services, db: Session, practice: Practice, kind: str, receipt: str = "") -> None:
     """Queue a notice of that kind (see domain.messages.NOTICES), in the caller's transaction.
 
-    What happens within an hour of the last one waits for the end of that hour, all in one, which names the newest receipt. Where
+    What happens within an hour of the last one, or while that is being sent, waits for the end of that hour, all in one, which
+    names the newest receipt. Where
     the practice named no address its managers are told, so that somebody is. Does nothing where no e-mail is configured.
     """
     if "email" not in services.messengers:
         return
     due_at = now = services.clock()
     text = notice(kind, f"{services.settings.origin}/staff/", receipt)
-    if last := last_wanted(db, practice.id, f"notice-{kind}", now):
-        wanted_at, waits = last
-        if waits:
-            if receipt:
-                reword(db, practice.id, f"notice-{kind}", text)
+    if wanted_at := last_wanted(db, practice.id, f"notice-{kind}", now):
+        if reword(db, practice.id, f"notice-{kind}", wanted_at, text):
             return
         due_at = max(now, wanted_at + AT_MOST_EVERY)
     managers = [member.email for member, role in list_members(db, practice.id) if role == "manager"]

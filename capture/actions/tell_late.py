@@ -21,6 +21,8 @@ def tell_late(services: Services) -> int:
     """Tell of deliveries that were not made an hour after they were queued, or not collected for a day; gives how many."""
     now = services.clock()
     with services.database.write() as db:
+        deliveries.wake_lines(db, now)
+    with services.database.write() as db:
         late = deliveries.list_late(db, now - LATE_AFTER, now - UNCOLLECTED_AFTER, AT_ONCE)
         for row in sorted(late, key=lambda row: row.practice_id):  # in one order, so that two workers never wait for each other
             row.told_at, request_id = now, db.get_one(Bundle, row.bundle_id).request_id

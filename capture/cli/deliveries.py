@@ -66,7 +66,10 @@ def send_again(ids: tuple[str, ...], as_json: bool) -> None:
 
 
 def _values(row: Any) -> dict[str, Any]:
-    """A delivery for programs; times in UTC."""
+    """A delivery for programs; times in UTC. One that waits for an earlier one has no time at which it is due."""
+    from capture.store.deliveries import BEHIND
+
     times = {name: getattr(row, name) for name in ("created_at", "due_at", "handed_at")}
+    times["due_at"] = None if row.due_at == BEHIND else row.due_at
     names = ("id", "ods", "receipt", "inbox", "state", "attempts", "last_error")
     return {name: getattr(row, name) for name in names} | {name: at and at.isoformat() for name, at in times.items()}

@@ -2,14 +2,20 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
 
 from capture.errors import Conflict, NotFound
 from capture.store.models import Bundle, Delivery, DeliveryTry
 from capture.store.outbox import LEASE, lease_row, settle
+
+BEHIND = datetime(1970, 1, 1, tzinfo=UTC)
+"""The `due_at` of a delivery that waits for an earlier one of its line, so that nobody looks at it meanwhile. Whatever leaves the
+line lets the next one be due; what keeps the order is `lease_due` all the same.
+"""
+_QUEUED = Delivery.state == "queued"
 
 
 @dataclass(frozen=True)
@@ -27,9 +33,16 @@ class Lease:
 
 
 def queue(db: Session, bundle: Bundle, inboxes: Iterable[str], number: int, now: datetime) -> None:
-    """Put a bundle on its way to each inbox, in the transaction of the sending; `number` is that of its audit event."""
-    on_its_way = {"bundle_id": bundle.id, "practice_id": bundle.practice_id, "number": number, "state": "queued", "due_at": now}
-    db.add_all([Delivery(inbox=inbox, **on_its_way) for inbox in inboxes])
+    """Put a bundle on its way to each inbox, in the transaction of the sending; `number` is that of its audit event.
+
+    The one before it in its line is held until the transaction ends, so that it cannot leave the line without seeing this one.
+    One that is held by somebody else may be about to leave: then this one is due at once.
+    """
+    on_its_way = {"bundle_id": bundle.id, "practice_id": bundle.practice_id, "number": number, "state": "queued"}
+    for inbox in inboxes:
+        line = select(Delivery.id).where(_QUEUED, Delivery.practice_id == bundle.practice_id, Delivery.inbox == inbox)
+        before = db.scalars(line.order_by(Delivery.number.desc()).limit(1).with_for_update(skip_locked=True)).first()
+        db.add(Delivery(inbox=inbox, due_at=BEHIND if before else now, **on_its_way))
     db.flush()
 
 
@@ -42,7 +55,7 @@ def lease_due(db: Session, now: datetime, *, only: Collection[str] = (), but: Co
     same_line = (earlier.practice_id == Delivery.practice_id, earlier.inbox == Delivery.inbox, earlier.number < Delivery.number)
     before = select(earlier.id).where(earlier.state == "queued", *same_line)
     wanted = [Delivery.inbox.in_(only)] if only else []
-    row = lease_row(db, Delivery, now, ~before.exists(), Delivery.inbox.not_in(but), *wanted)
+    row = lease_row(db, Delivery, now, Delivery.due_at > BEHIND, ~before.exists(), Delivery.inbox.not_in(but), *wanted)
     if row is None:
         return None
     bundle = db.get_one(Bundle, row.bundle_id)
@@ -57,13 +70,13 @@ def renew(db: Session, lease: Lease, now: datetime) -> bool:
 def mark_delivered(db: Session, lease: Lease, now: datetime, reference: str = "") -> bool:
     """Note the success; False when the lease was lost to another worker."""
     arrived = {"state": "delivered", "delivered_at": now, "reference": reference, "last_error": ""}
-    return settle(db, Delivery, lease.delivery_id, lease.fence, **arrived)
+    return _leave(db, lease, now, **arrived)
 
 
 def mark_under_way(db: Session, lease: Lease, now: datetime, reference: str) -> bool:
     """Note that a way station took it, and what it calls it; False when the lease was lost to another worker."""
     handed = {"state": "under way", "handed_at": now, "due_at": now, "told_at": None, "reference": reference}
-    return settle(db, Delivery, lease.delivery_id, lease.fence, last_error="", **handed)
+    return _leave(db, lease, now, last_error="", **handed)
 
 
 def put_back(db: Session, lease: Lease, due_at: datetime, error: str) -> bool:
@@ -73,7 +86,26 @@ def put_back(db: Session, lease: Lease, due_at: datetime, error: str) -> bool:
 
 def give_up(db: Session, lease: Lease, now: datetime, error: str) -> bool:
     """Try no more, so that it holds up nothing behind it; the caller tells staff. `make_due` takes that back."""
-    return settle(db, Delivery, lease.delivery_id, lease.fence, state="given up", told_at=now, last_error=error)
+    return _leave(db, lease, now, state="given up", told_at=now, last_error=error)
+
+
+def wake_lines(db: Session, now: datetime) -> None:
+    """Let the first of each line be due, where what stood before it was taken away."""
+    line = (Delivery.practice_id, Delivery.inbox)
+    first = select(*line, func.min(Delivery.number)).where(_QUEUED).group_by(*line)
+    stuck = select(Delivery.id).where(_QUEUED, Delivery.due_at == BEHIND, tuple_(*line, Delivery.number).in_(first))
+    db.execute(update(Delivery).where(Delivery.id.in_(stuck.with_for_update(skip_locked=True))).values(due_at=now))
+
+
+def _leave(db: Session, lease: Lease, now: datetime, **values: object) -> bool:
+    """Take it out of its line, where the next one is due then; False when the lease was lost."""
+    if not settle(db, Delivery, lease.delivery_id, lease.fence, **values):
+        return False
+    behind = (_QUEUED, Delivery.due_at == BEHIND)
+    line = select(Delivery.id).where(*behind, Delivery.practice_id == lease.practice_id, Delivery.inbox == lease.inbox)
+    following = line.order_by(Delivery.number).limit(1).scalar_subquery()
+    db.execute(update(Delivery).where(Delivery.id == following, *behind).values(due_at=now))
+    return True
 
 
 def note_try(db: Session, lease: Lease, now: datetime, error: str) -> None:

@@ -92,14 +92,19 @@ def queue_message(
     return row.id
 
 
-def reword(db: Session, practice_id: str, kind: str, text: str) -> None:
-    """Let the messages of that kind that wait for a practice say something newer."""
-    of_kind = (MessageRow.practice_id == practice_id, MessageRow.kind == kind, MessageRow.state == "queued")
-    for row in db.scalars(select(MessageRow).where(*of_kind).with_for_update()):
-        if row.text_sealed:
-            subject, _ = db.info["vault"].open(row.text_sealed, f"messages.text/{row.id}")
-            row.text_sealed = _seal_text(db, row.id, subject, text)
+def reword(db: Session, practice_id: str, kind: str, wanted_at: datetime, text: str) -> bool:
+    """Let the practice's messages of that kind which were to go then say something newer; False where one of them is not there
+    to be changed any more: it has gone, or is being sent.
+    """
+    of_kind = (MessageRow.practice_id == practice_id, MessageRow.kind == kind, MessageRow.wanted_at == wanted_at)
+    rows = db.scalars(select(MessageRow).where(*of_kind).order_by(MessageRow.id).with_for_update()).all()
+    if not all(row.text_sealed and (row.fence == 0 or row.last_error) for row in rows):
+        return False
+    for row in rows:
+        subject, _ = db.info["vault"].open(row.text_sealed, f"messages.text/{row.id}")
+        row.text_sealed = _seal_text(db, row.id, subject, text)
     db.flush()
+    return True
 
 
 def lease_due(db: Session, now: datetime) -> Lease | None:
@@ -108,6 +113,7 @@ def lease_due(db: Session, now: datetime) -> Lease | None:
     row = lease_row(db, MessageRow, now, planned=planned)
     if row is None:
         return None
+    row.last_error = ""  # that of an earlier try; while there is none a message that was leased is being sent
     request = db.get(Request, row.request_id) if row.request_id else None
     over_at = request.expires_at if request else None
     return Lease(row.id, row.request_id, row.kind, row.channel, row.attempts, row.fence, row.wanted_at, over_at)
@@ -172,15 +178,14 @@ def list_messages(db: Session, request_id: str) -> list[Step]:
     return [_step(row) for row in rows]
 
 
-def last_wanted(db: Session, practice_id: str, kind: str, now: datetime) -> tuple[datetime, bool] | None:
-    """When the practice's newest message of that kind was to go, and whether it still waits.
+def last_wanted(db: Session, practice_id: str, kind: str, now: datetime) -> datetime | None:
+    """When the practice's newest message of that kind was to go.
 
     What has gone at a time that is still to come, by a clock that was ahead, says nothing.
     """
-    query = select(MessageRow.wanted_at, MessageRow.state).where(MessageRow.practice_id == practice_id, MessageRow.kind == kind)
+    query = select(MessageRow.wanted_at).where(MessageRow.practice_id == practice_id, MessageRow.kind == kind)
     query = query.where(or_(MessageRow.state == "queued", MessageRow.wanted_at <= now))
-    row = db.execute(query.order_by(MessageRow.wanted_at.desc()).limit(1)).first()
-    return row and (row.wanted_at, row.state == "queued")
+    return db.scalars(query.order_by(MessageRow.wanted_at.desc()).limit(1)).first()
 
 
 def _step(row: MessageRow) -> Step:

@@ -12,7 +12,7 @@ from capture.actions.tell_late import tell_late
 from capture.domain.messages import NOTICES
 from capture.notify.mail import Mail
 from capture.services import Services
-from capture.store import deliveries
+from capture.store import deliveries, messages
 from capture.store.models import AuditEvent, Delivery, Practice
 from tests.builders import APractice, ARequest, make_practice, make_request, make_submitted
 from tests.conftest import Clock
@@ -58,6 +58,29 @@ def test_photos_have_arrived(carried: Services, practice: APractice, mailbox: Ma
     assert third.receipt in told
     assert second.receipt not in told
     assert len({len(raw) for raw in mailbox.raw if b"desk@elm.example" in raw}) == 1
+
+
+def test_what_arrives_while_a_notice_is_sent(carried: Services, practice: APractice, mailbox: Mailbox, clock: Clock) -> None:
+    """Photos that come while the notice of others is on the line are told of at the end of the hour; a failed one says it too."""
+    arrive(carried, practice)
+    with carried.database.write() as db:
+        lease = messages.lease_due(db, clock())
+        assert lease
+    second = arrive(carried, practice)
+    with carried.database.write() as db:
+        assert messages.mark_sent(db, lease, "", clock())
+    assert letters(carried, mailbox) == []
+    clock.forward(hours=1)
+    (told,) = letters(carried, mailbox)
+    assert second.receipt in told
+    arrive(carried, practice)
+    clock.forward(hours=1)
+    with carried.database.write() as db:
+        lease = messages.lease_due(db, clock())
+        assert lease
+        assert messages.put_back(db, lease, clock(), "away")
+    last = arrive(carried, practice)
+    assert [last.receipt in told for told in letters(carried, mailbox)] == [False, True]
 
 
 @pytest.mark.parametrize("change", [{"notice_arrived": False}, {"notice_email": ""}])

@@ -224,7 +224,7 @@ WORKER: dict[str, Query] = {
     "lease an event of a webhook": lambda db, _: webhooks.lease_due(db, NOW),
     "settle an event of a webhook": lambda db, _: settle_event(db),
     "deliveries that are late": lambda db, _: deliveries.list_late(db, NOW, NOW, 100),
-    "reword a notice": lambda db, a: messages.reword(db, a.practice.id, "notice-arrived", "x"),
+    "reword a notice": lambda db, a: messages.reword(db, a.practice.id, "notice-arrived", NOW, "x"),
     "sweep events of webhooks": lambda db, _: webhooks.sweep(db, NOW),
     "links whose time is over": lambda db, _: requests.list_expired(db, NOW, 100),
     "links whose last guess broke off": lambda db, _: requests.list_guessed_out(db, NOW, 100),
@@ -246,9 +246,10 @@ WORKER: dict[str, Query] = {
 SERVICE: dict[str, Query] = {
     "all practices": lambda db, _: practices.list_practices(db),
     "note the ends of all chains": lambda db, _: note_ends(db),
+    "lines whose first one waits": lambda db, _: deliveries.wake_lines(db, NOW),
     "all bytes stored": lambda db, _: scrubbing.stored_bytes(db),
 }
-"""What looks at all there is by its nature: by command, or once an hour."""
+"""What looks at all there is by its nature: by command, or now and then; of deliveries only those that wait."""
 BY_COMMAND: dict[str, Query] = {
     "compare the ends of all chains": lambda db, _: compare_ends(db),
     "what a restore must learn": restored,

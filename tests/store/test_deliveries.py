@@ -2,11 +2,15 @@
 
 import threading
 from collections import Counter
-from datetime import timedelta
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from capture.store import deliveries
 from capture.store.database import Database
-from capture.store.deliveries import Lease
+from capture.store.deliveries import BEHIND, Lease
 from capture.store.models import Delivery, Practice
 from capture.store.outbox import LEASE
 from tests.store.conftest import NOW
@@ -79,7 +83,8 @@ def test_the_first_of_a_line_goes_first(database: Database, practice: Practice) 
     with database.write() as db:
         first, second = (add_bundle(db, add_request(db, practice.id), ("web", "folder")).id for _ in range(2))
         db.query(Delivery).filter_by(bundle_id=first).update({"due_at": NOW + timedelta(minutes=1)})
-        db.query(Delivery).filter_by(bundle_id=first, inbox="folder").update({"state": "given up"})
+        db.query(Delivery).filter_by(bundle_id=first, inbox="folder").update({"state": "dropped"})
+        deliveries.wake_lines(db, NOW)
     taken = lease(database)
     assert taken is not None
     assert (taken.bundle_id, taken.inbox) == (second, "folder")
@@ -92,6 +97,62 @@ def test_the_first_of_a_line_goes_first(database: Database, practice: Practice) 
     behind = lease(database, timedelta(minutes=1))
     assert behind is not None
     assert (behind.bundle_id, behind.inbox) == (second, "web")
+
+
+def test_a_line_moves_on_whatever_happens_at_once(database: Database, practice: Practice) -> None:
+    """While bundles join a line others leave it: each is made, in order, and none is left behind (each way of leaving)."""
+    count, made, over = 40, list[str](), threading.Event()
+    leaving: list[Callable[[Session, Lease, datetime], bool]] = [
+        deliveries.mark_delivered,
+        lambda db, taken, now: deliveries.give_up(db, taken, now, "x"),
+        lambda db, taken, now: deliveries.mark_under_way(db, taken, now, "x"),
+    ]
+
+    def work() -> None:
+        while True:
+            done, taken = over.is_set(), lease(database)
+            if taken:
+                with database.write() as db:
+                    assert leaving[len(made) % 3](db, taken, NOW)
+                made.append(taken.bundle_id)
+            elif done:
+                return
+
+    working = threading.Thread(target=work)
+    working.start()
+    sent: list[str] = []
+    for _ in range(count):
+        with database.write() as db:
+            sent.append(add_bundle(db, add_request(db, practice.id), number=len(sent)).id)
+    over.set()
+    working.join(60)
+    assert made == sent
+
+
+def test_what_waits_in_a_line_is_not_due(database: Database, practice: Practice) -> None:
+    """Behind the first of a line nothing is due; what was given up and sent again goes before what was sent later."""
+    with database.write() as db:
+        for _ in range(3):
+            add_bundle(db, add_request(db, practice.id))
+
+    def due(db: Session) -> list[datetime]:
+        return list(db.scalars(select(Delivery.due_at).order_by(Delivery.number)))
+
+    taken = lease(database)
+    assert taken
+    with database.write() as db:
+        assert due(db) == [NOW + LEASE, BEHIND, BEHIND]
+        assert deliveries.give_up(db, taken, NOW, "x")
+        assert due(db)[1:] == [NOW, BEHIND]
+    second = lease(database)
+    assert second
+    with database.write() as db:
+        deliveries.make_due(db, practice.id, taken.delivery_id, NOW)
+        assert deliveries.mark_delivered(db, second, NOW)
+    again = lease(database)
+    assert again
+    assert again.delivery_id == taken.delivery_id
+    assert lease(database) is None
 
 
 def test_a_lease_keeps_others_away_for_two_minutes(database: Database, practice: Practice) -> None:

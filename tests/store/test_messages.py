@@ -148,8 +148,8 @@ def test_rows_cannot_be_swapped(database: Database, practice: Practice) -> None:
 
 
 def test_the_newest_of_a_kind(database: Database, practice: Practice) -> None:
-    """When the last message of a kind was to go is known, and whether it still waits; of a kind that never was, nothing."""
+    """When the last message of a kind was to go is known; of a kind that never was, nothing."""
     queue(database, practice, 2, kind="notice-waiting")
     with database.read() as db:
-        assert messages.last_wanted(db, practice.id, "notice-waiting", NOW) == (NOW - timedelta(seconds=1), True)
+        assert messages.last_wanted(db, practice.id, "notice-waiting", NOW) == NOW - timedelta(seconds=1)
         assert messages.last_wanted(db, practice.id, "notice-locked", NOW) is None

@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -12,13 +13,18 @@ from typing import Any
 import pytest
 
 import capture.store
+from capture.store import deliveries
 from capture.store.database import Database
+from capture.store.models import Delivery
+from capture.store.practices import insert_practice
 from capture.store.vault import Vault
 from tests.postgres import Postgres
 from tests.store.asked import Asked, prepare
+from tests.store.conftest import NOW
 from tests.store.england import COPIED, Crowd, load
 from tests.store.plans import plans_of, undone
 from tests.store.queries import ALL, BY_COMMAND, SERVICE
+from tests.store.rows import add_bundle, add_request
 
 CROWD = Crowd(practices=200, requests=12_000, photos=36_000)
 MOST = 450
@@ -69,6 +75,20 @@ def test_no_query_grows_with_the_tables(crowded: Crowded, name: str) -> None:
     plans = plans_of(crowded.database, ALL[name], crowded.asked, strict=True)
     assert not [scan for scan in plans.scans if scan.split(":")[0] in COPIED]
     assert plans.rows <= MOST
+
+
+def test_what_waits_behind_another_is_not_looked_at(postgres: Postgres, vault: Vault) -> None:
+    """However many deliveries wait behind the first of a line, a worker that looks for what is due sees none of them."""
+    database = Database(postgres.create(), vault)
+    database.migrate()
+    with database.write() as db:
+        practice = insert_practice(db, ods="A81001", name="Demo Surgery", phone="0191 498 0123", now=NOW)
+        for number in range(300):
+            add_bundle(db, add_request(db, practice.id), number=number)
+        db.query(Delivery).filter_by(number=0).update({"due_at": NOW + timedelta(minutes=30)})
+    plans = plans_of(database, lambda db, _: deliveries.lease_due(db, NOW), None, strict=True)  # type: ignore[arg-type]
+    database.close()
+    assert plans.rows < 10
 
 
 def test_every_query_is_looked_at(crowded: Crowded) -> None:
