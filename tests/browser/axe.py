@@ -1,5 +1,6 @@
 """axe on the pages that the tests pass: on each state of a page once, however many tests lead past it."""
 
+import hashlib
 import json
 import re
 from functools import cache
@@ -34,21 +35,43 @@ CHANGING = re.compile(
 )
 """What is another one on each visit, and the same to axe: tokens, ids, receipts, times."""
 
-_clean: set[str] = set()
+
+class Clean:
+    """The states in which axe found nothing; `folder`, where there is one, is shared with the other workers of this run."""
+
+    def __init__(self) -> None:
+        self.states: set[str] = set()
+        self.folder: Path | None = None
+
+    def __contains__(self, state: str) -> bool:
+        name = _name(state)
+        return name in self.states or bool(self.folder and (self.folder / name).exists())
+
+    def add(self, state: str) -> None:
+        self.states.add(_name(state))
+        if self.folder:
+            (self.folder / _name(state)).touch()
+
+
+def _name(state: str) -> str:
+    return hashlib.sha256(state.encode()).hexdigest()
+
+
+CLEAN = Clean()
 
 
 def check_accessible(page: Page) -> None:
     """axe finds nothing at WCAG 2.2 AA, now or before on a page in the same state, and the page does not scroll sideways."""
     state = _state(page)
-    if state not in _clean:
+    if state not in CLEAN:
         look_at(page)
-        _clean.add(state)
+        CLEAN.add(state)
 
 
 def check_accessible_without_script(page: Page, browser: Browser, **options: Any) -> None:
     """The same for a page that runs no script, and so not axe either: its HTML, shown once more with none of its own scripts."""
     state = f"without script\n{_state(page)}"
-    if state in _clean:
+    if state in CLEAN:
         return
     html = re.sub(r"<script.*?</script>", "", page.content(), flags=re.DOTALL)
     twin, complaints = _twin(browser, json.dumps(options, sort_keys=True))
@@ -57,7 +80,7 @@ def check_accessible_without_script(page: Page, browser: Browser, **options: Any
     twin.goto(page.url)
     look_at(twin)
     assert complaints == []
-    _clean.add(state)
+    CLEAN.add(state)
 
 
 def listen(page: Page) -> list[str]:

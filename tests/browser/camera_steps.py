@@ -10,11 +10,10 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from capture.demo import ODS
-from capture.photos.sample import sample_photo
 from tests import needs
 from tests.browser.conftest import ARGS, Demo, visit
 from tests.browser.signal_steps import Hurried
-from tests.browser.steps import PIXEL, come_in
+from tests.browser.steps import PIXEL, come_in, drawn
 
 ASKED = ("request", "create", "--practice", ODS, "--dob", "1980-03-31", "--protocol", "lesion", "--site", "nose")
 SIZE = (960, 1280)
@@ -36,12 +35,12 @@ STREAMS = """
 
 def scene(*, blur: float = 0, light: float = 1, shift: int = 0) -> Image.Image:
     """What the camera sees: a close-up, upright, blurred by so many pixels, its levels multiplied, moved sideways."""
-    drawn = Image.open(io.BytesIO(sample_photo("close-up-scale", size=SIZE)))
-    draw, chance = ImageDraw.Draw(drawn), random.Random(1)
+    arm = Image.open(io.BytesIO(drawn("close-up-scale", size=SIZE)))
+    draw, chance = ImageDraw.Draw(arm), random.Random(1)
     for _ in range(150):  # freckles: on skin that is all alike nobody sees the phone move
         x, y, radius = chance.randrange(SIZE[0]), chance.randrange(SIZE[1]), chance.randint(3, 14)
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=(110, 70, 50))
-    moved = ImageChops.offset(drawn.filter(ImageFilter.GaussianBlur(blur)), shift, 0)
+    moved = ImageChops.offset(arm.filter(ImageFilter.GaussianBlur(blur)), shift, 0)
     return moved.point(lambda level: int(min(255, level * light)))
 
 

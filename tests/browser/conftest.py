@@ -20,11 +20,28 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from capture.cli import main
 from tests import needs
-from tests.browser.axe import check_accessible, check_accessible_without_script, listen
+from tests.browser.axe import CLEAN, check_accessible, check_accessible_without_script, listen
 
 __all__ = ["check_accessible", "check_accessible_without_script"]
 ROOT = Path(__file__).parents[2]
+OFF = [
+    # two pages of the address bar, which nobody sees here: they cost more than the page itself, for each window
+    "WebUIOmniboxPopup",
+    "WebUIOmniboxAimPopup",
+    # what Playwright turns off itself, and what this list takes the place of
+    "AimEnabled",
+    "AvoidUnnecessaryBeforeUnloadCheckSync",
+    "DestroyProfileOnBrowserClose",
+    "HttpsFirstBalancedModeAutoEnable",
+    "HttpsUpgrades",
+    "MediaRouter",
+    "NetworkTimeServiceQuerying",
+    "OptimizationHints",
+    "PaintHolding",
+    "PreconnectToSearch",
+]
 ARGS = [
+    f"--disable-features={','.join(OFF)}",
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -75,8 +92,8 @@ def running_demo(var: Path) -> Iterator[Demo]:
 
 
 def wait_for(address: str) -> None:
-    """Until it answers, for at most ten seconds."""
-    for _ in range(100):
+    """Until it answers, for at most a minute: others may have the machine."""
+    for _ in range(600):
         try:
             with urlopen(address):
                 return
@@ -89,6 +106,14 @@ def wait_for(address: str) -> None:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     with running_demo(tmp_path_factory.mktemp("demo") / "var") as running:
         yield running
+
+
+@pytest.fixture(scope="session", autouse=True)
+def shared_states(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The workers of one run tell each other what axe has found nothing in."""
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        CLEAN.folder = tmp_path_factory.getbasetemp().parent / "axe"
+        CLEAN.folder.mkdir(exist_ok=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """A killed tab, another browser, two at once, a slow connection; and what exactly leaves the phone."""
 
 import re
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,8 +37,15 @@ KEPT = """async () => {
     const asked = open.result.transaction("waiting").objectStore("waiting").getAll();
     await new Promise((resolve) => { asked.onsuccess = resolve; });
     open.result.close();
-    return asked.result.map(({ iv, sealed, ...rest }) => [JSON.stringify(rest), [...iv], Array.from(new Uint8Array(sealed))]);
+    const text = async (part) => new Promise((resolve) => {
+        const reader = new FileReader();
+        reader.onload = () => resolve(reader.result.split(",")[1]);
+        reader.readAsDataURL(new Blob([part]));
+    });
+    return Promise.all(asked.result.map(async ({ iv, sealed, ...rest }) =>
+        [JSON.stringify(rest), await text(iv), await text(sealed)]));
 }"""
+"""What waits on the phone: what can be read of it, and in base64, which Playwright passes on at once, what is sealed."""
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +86,9 @@ def test_a_killed_tab_loses_nothing(browser: Browser, service: Service, tmp_path
 def check_sealed(page: Page, photo: bytes) -> None:
     """What waits on the phone says nothing: not the view, not a byte of the photo."""
     ((about, iv, sealed),) = page.evaluate(KEPT)
-    data, scan = bytes(sealed), walk(photo).kept[-1]
+    data, scan = b64decode(sealed), walk(photo).kept[-1]
     assert re.fullmatch(r'\{"id":"[0-9a-f]{32}","request":"[0-9a-f]{32}"\}', about)
-    assert len(iv) == 12
+    assert len(b64decode(iv)) == 12
     assert len(data) > 0.9 * len(photo)
     for place in range(scan[0], scan[1] - 16, 50_000):
         assert photo[place : place + 16] not in data
