@@ -3,20 +3,20 @@
 import gc
 import os
 from collections.abc import Generator, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from shutil import copytree
 
 import pytest
 from flask import Flask
-from jinja2 import BytecodeCache
-from jinja2.bccache import Bucket
 
 from capture.app import create_app, make_services
 from capture.photos import Cleaner
 from capture.services import Services
 from capture.settings import load_settings
+from tests.builders import APractice, make_practice
+from tests.once import keep_what_is_compiled
 from tests.s3_server import S3Server, running_s3
 
 gc.set_threshold(50_000)  # thousands of applications are made and thrown away: looking for cycles less often saves a tenth
@@ -31,24 +31,6 @@ def pytest_runtest_makereport(
     if report.skipped and os.environ.get("CI") == "true":
         report.outcome, report.longrepr = "failed", f"skipped where nothing may be: {report.longrepr}"
     return report
-
-
-class Compiled(BytecodeCache):
-    """Every test makes an application of its own; what its templates compile to is kept for the next one, by their source."""
-
-    def __init__(self) -> None:
-        self.kept: dict[tuple[str, str], bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        kept = self.kept.get((bucket.key, bucket.checksum))
-        if kept:
-            bucket.bytecode_from_string(kept)
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self.kept[bucket.key, bucket.checksum] = bucket.bytecode_to_string()
-
-
-COMPILED = Compiled()
 
 
 class Clock:
@@ -92,9 +74,30 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return var
 
 
+@dataclass(frozen=True)
+class Furnished:
+    """A folder for data in which there is a practice, and that practice."""
+
+    var: Path
+    practice: APractice
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory, empty: Path) -> Furnished:
+    """Made once, because the keys of a practice take longer than most tests; who asks for it has a copy in `services`."""
+    settings = load_settings(
+        {}, var=copytree(empty, tmp_path_factory.mktemp("furnished") / "var"), origin="https://photos.example.org"
+    )
+    made = make_services(settings, clock=Clock())
+    practice = make_practice(made)
+    made.close()
+    return Furnished(settings.var, practice)
+
+
 @pytest.fixture
-def services(tmp_path: Path, clock: Clock, cleaner: Cleaner, empty: Path) -> Iterator[Services]:
-    settings = load_settings({}, var=copytree(empty, tmp_path / "var"), origin="https://photos.example.org")
+def services(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, cleaner: Cleaner, empty: Path) -> Iterator[Services]:
+    start = request.getfixturevalue("furnished").var if "furnished" in request.fixturenames else empty
+    settings = load_settings({}, var=copytree(start, tmp_path / "var"), origin="https://photos.example.org")
     made = make_services(settings, clock=clock)
     made.cleaner.close()
     yield replace(made, cleaner=cleaner)
@@ -102,8 +105,8 @@ def services(tmp_path: Path, clock: Clock, cleaner: Cleaner, empty: Path) -> Ite
 
 
 @pytest.fixture(autouse=True)
-def compile_templates_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": COMPILED})
+def compile_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_what_is_compiled(monkeypatch)
 
 
 @pytest.fixture

@@ -28,11 +28,11 @@ class Postgres:
     def connect(self, name: str = "postgres") -> psycopg.Connection:
         return psycopg.connect(host=str(self.folder), user="capture", dbname=name, autocommit=True)
 
-    def create(self, name: str = "") -> str:
-        """A new, empty database; its address."""
+    def create(self, name: str = "", *, like: str = "template1") -> str:
+        """A new database, empty or like another that nobody is connected to; its address."""
         name = name or f"capture_{new_id()}"
         with self.connect() as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
         return self.url(name)
 
 

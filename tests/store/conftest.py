@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import copyfile
 
 import pytest
 
@@ -27,19 +28,50 @@ def vault() -> Vault:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def kind(request: pytest.FixtureRequest) -> str:
+    kind: str = request.param
+    return kind
+
+
+@pytest.fixture
+def empty_url(request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> str:
     """The address of a database without tables."""
-    if request.param == "sqlite":
+    if kind == "sqlite":
         return f"sqlite:///{tmp_path / 'capture.db'}"
     server: Postgres = request.getfixturevalue("postgres")
     return server.create()
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory, vault: Vault) -> Path:
+    """A database with its tables in a file, which tests get copies of."""
+    path = tmp_path_factory.mktemp("migrated") / "capture.db"
+    migrate(f"sqlite:///{path}", vault)
+    return path
+
+
+@pytest.fixture(scope="session")
+def migrated_name(postgres: Postgres, vault: Vault) -> str:
+    """The name of one on the server."""
+    migrate(postgres.create("migrated"), vault)
+    return "migrated"
+
+
 @pytest.fixture
-def database(empty_url: str, vault: Vault) -> Iterator[Database]:
-    made = Database(empty_url, vault)
-    made.migrate()
+def database(request: pytest.FixtureRequest, kind: str, tmp_path: Path, vault: Vault) -> Iterator[Database]:
+    if kind == "sqlite":
+        url = f"sqlite:///{copyfile(request.getfixturevalue('migrated_file'), tmp_path / 'capture.db')}"
+    else:
+        server: Postgres = request.getfixturevalue("postgres")
+        url = server.create(like=request.getfixturevalue("migrated_name"))
+    made = Database(url, vault)
     yield made
+    made.close()
+
+
+def migrate(url: str, vault: Vault) -> None:
+    made = Database(url, vault)
+    made.migrate()
     made.close()
 
 

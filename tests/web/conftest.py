@@ -10,8 +10,8 @@ from flask import Flask
 from capture.app import create_app
 from capture.services import Services
 from capture.store.sessions import start_session
-from tests.builders import AMember, APractice, ARequest, agree_patient, make_member, make_practice, make_request
-from tests.conftest import Clock
+from tests.builders import AMember, APractice, ARequest, agree_patient, make_member, make_request
+from tests.conftest import Clock, Furnished
 from tests.web.html import Visitor, patient, staff
 
 
@@ -22,8 +22,8 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def practice(services: Services) -> APractice:
-    return make_practice(services)
+def practice(furnished: Furnished) -> APractice:
+    return furnished.practice
 
 
 @pytest.fixture
