@@ -24,7 +24,7 @@ MESSAGES := translations/.made
 DEV := $(wildcard $(VENV)/.dev)
 NODE_DEV := $(wildcard node_modules/.dev)
 
-.PHONY: help setup run test check fix bench screenshots samples messages lock clean
+.PHONY: help setup run test check check-types check-style fix bench screenshots samples messages lock clean
 
 help: ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -40,10 +40,14 @@ test: $(VENV)/.dev $(VENV)/.mesh node_modules/.dev $(ASSETS) $(MESSAGES) ## run 
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
-check: $(VENV)/.dev node_modules/.dev $(ASSETS) $(MESSAGES) ## lint and type-check everything; changes nothing
+check: check-types check-style ## lint and type-check everything; changes nothing
+
+check-types: $(VENV)/.dev
+	$(BIN)/mypy
+
+check-style: $(VENV)/.dev node_modules/.dev $(ASSETS) $(MESSAGES)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
 	$(BIN)/djlint --lint --quiet templates
 	$(NODE) node_modules/@biomejs/biome/bin/biome ci --config-path=config config static/js static/css tests
 	$(NODE) node_modules/typescript/bin/tsc --project config/tsconfig.json
