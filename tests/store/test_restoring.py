@@ -384,7 +384,7 @@ def test_a_backup_that_is_killed(place: Place, asked: ARequest) -> None:
             take_photo(services, asked, "close-up")
             kill_at(point)
             assert check_backup(services, place.backups, None).snapshot == 1
-        kill_at("store.backups sync_folder 2")  # renamed, and not synced yet
+        kill_at("store.backups sync_folder 4")  # renamed, and not synced yet
         assert check_backup(services, place.backups, None).snapshot == 2
         kill_at("store.blobs:FolderBlobs delete 1")
     done = place.back_up(keep=1)
