@@ -40,7 +40,7 @@ FOR_STAFF = {
 """What those of the first line import of `web`, `actions` and `domain` is translated, but for the sentences of the second."""
 KINDS = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.CaptureError)}
 KINDS -= {"SettingsError", "BundleError", "AgeError", "TokenRefused", "NotValid", "Undeliverable"}  # an operator's, or a program's
-KINDS -= {"PhotosDeleted"}  # for staff
+KINDS -= {"PhotosDeleted", "BackupRefused", "SourceAway"}  # for staff, or for whoever runs a command
 KEYWORDS = {**DEFAULT_KEYWORDS, "plural_forms": (1, 2)}
 Message = str | tuple[str, ...]
 
