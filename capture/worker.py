@@ -21,8 +21,8 @@ from capture.errors import CaptureError
 from capture.services import Services
 
 logger = logging.getLogger("capture.worker")
-PAUSE = 1.0
-"""Seconds between two looks at an empty outbox."""
+PAUSE, SELDOM = 1.0, 30.0
+"""Seconds between two looks at an empty outbox; and at one that only what an earlier configuration left can be in."""
 LAST_STEP = 1.0
 """Seconds that what is being sent gets to come to its end, all of it together."""
 SWEEP_EVERY = 60.0
@@ -46,15 +46,21 @@ def work(services: Services, stop: threading.Event) -> None:
             sweep.run()
         return busy
 
-    senders = Senders(services)
-    steps = {f"sender {number}": senders.step for number in range(1, senders.count + 1)}
-    steps |= {"webhooks": partial(send_webhook, services), "messages": partial(send_next, services)}
-    steps["way stations"] = Follower(services).step
-    beside = [threading.Thread(target=_repeat, args=(act, stop), name=name, daemon=True) for name, act in steps.items()]
+    senders, follower = Senders(services), Follower(services)
+    outside = PAUSE if len(services.inboxes) > 1 else SELDOM
+    steps: dict[str, tuple[Callable[[], bool], float]] = {
+        **{f"sender {number}": (senders.step, outside) for number in range(1, senders.count + 1)},
+        "webhooks": (partial(send_webhook, services), PAUSE),
+        "messages": (partial(send_next, services), PAUSE if services.messengers else SELDOM),
+        "way stations": (follower.step, outside),
+    }
+    beside = [
+        threading.Thread(target=_repeat, args=(act, stop, pause), name=name, daemon=True) for name, (act, pause) in steps.items()
+    ]
     for thread in beside:
         thread.start()
     try:
-        _repeat(step, stop)
+        _repeat(step, stop, PAUSE)
     finally:
         stop.set()
         until = monotonic() + LAST_STEP
@@ -83,11 +89,11 @@ class Sweep:
         self._forgotten = (not purge(services) and clean) or services.database.forget_deleted()
 
 
-def _repeat(step: Callable[[], bool], stop: threading.Event) -> None:
+def _repeat(step: Callable[[], bool], stop: threading.Event, pause: float) -> None:
     """Do it until `stop` is set. A step that fails is tried again after a pause: nothing is lost by it."""
     while not stop.is_set():
         if not _attempt(step):
-            stop.wait(PAUSE)
+            stop.wait(pause)
 
 
 def _attempt(act: Callable[[], object]) -> bool:

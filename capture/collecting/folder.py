@@ -42,7 +42,7 @@ class Folder:
         self._collected = self._work / "collected"
         for folder in (self._work, self._collected):
             folder.mkdir(mode=0o700, exist_ok=True)
-            sync_folder(folder.parent)
+            sync_folder(folder.parent, share=True)
         if not os.access(out, os.W_OK | os.X_OK):
             raise CaptureError(f"{out} cannot be written to.", code="folder-unwritable")
         self._lock = (self._work / "lock").open("ab")
@@ -80,9 +80,9 @@ class Folder:
         place.mkdir(mode=0o700)
         try:
             yield Stage(place, self.out, self._mode)
-            sync_folder(place)
+            sync_folder(place, share=True)
             place.rename(place.with_suffix(".ready"))
-            sync_folder(self._work)
+            sync_folder(self._work, share=True)
         finally:
             shutil.rmtree(place, ignore_errors=True)
 
@@ -102,9 +102,9 @@ class Folder:
                 path.unlink()
             else:
                 path.rename(target)
-        sync_folder(self.out)
+        sync_folder(self.out, share=True)
         (self._collected / bundle.id).touch(mode=0o600)
-        sync_folder(self._collected)
+        sync_folder(self._collected, share=True)
         self._drop(bundle.id)
         place.rmdir()
         return tuple(path.stem for path in paths)

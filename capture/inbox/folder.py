@@ -21,6 +21,7 @@ from capture.errors import Unavailable, Undeliverable
 from capture.inbox.base import BundleFiles, Placed
 from capture.inbox.options import Options
 from capture.sealing.archive import MOST, archive_size, stream_archive
+from capture.sealing.files import sync_folder
 
 PLACES, ZIP, MARK = ".capture", "bundle.part", "put"
 KEPT = timedelta(days=30)
@@ -62,8 +63,8 @@ class FolderInbox:
                 self._write(bundle, place)
             with suppress(FileNotFoundError):  # it left this place before
                 (place / ZIP).rename(there)
-                _sync(place)
-            _sync(folder)
+                sync_folder(place, share=True)
+            sync_folder(folder, share=True)
         return Placed(name)
 
     def check(self) -> str:
@@ -120,13 +121,13 @@ class FolderInbox:
                 if hashlib.file_digest(file, "sha256").digest() != digest.digest():
                     raise Unavailable(code="folder-away", hint="what was written is not what can be read")
             (new / MARK).touch()
-            _sync(new)
+            sync_folder(new, share=True)
             try:
                 new.rename(place)
             except OSError as error:
                 if error.errno not in {errno.EEXIST, errno.ENOTEMPTY}:
                     raise
-            _sync(place.parent)
+            sync_folder(place.parent, share=True)
         finally:
             shutil.rmtree(new, ignore_errors=True)
 
@@ -163,13 +164,5 @@ def _make(folder: Path, mode: int) -> bool:
     except FileExistsError:
         return False
     folder.chmod(mode)
-    _sync(folder.parent)
+    sync_folder(folder.parent, share=True)
     return True
-
-
-def _sync(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

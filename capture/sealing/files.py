@@ -50,14 +50,15 @@ def _name(temporary: Path, path: Path) -> None:
         temporary.rename(path)
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    with contextlib.suppress(PermissionError):  # Windows does not open folders, and has no need to
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # some network shares know no such thing
-                raise
-        finally:
-            os.close(descriptor)
+def sync_folder(folder: Path, *, share: bool = False) -> None:
+    """Make the names in a folder durable; in one that may be a network `share` as far as that can be asked for."""
+    if os.name == "nt":  # which does not open folders, and has no need to
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if not (share and error.errno == errno.EINVAL):  # some shares know no such thing
+            raise
+    finally:
+        os.close(descriptor)

@@ -23,8 +23,9 @@ from pathlib import Path
 from typing import Any
 
 from capture.errors import BackupRefused, NotFound, Unavailable
+from capture.sealing.files import sync_folder
 from capture.store.blobs import BlobStore, FolderBlobs
-from capture.store.vault import Vault, make_folder, sync_folder
+from capture.store.vault import Vault, make_folder
 
 FORMAT = 1
 GONE, REMOVED = "gone.jsonl", "removed.jsonl"

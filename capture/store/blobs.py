@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from capture.errors import NotFound, Unavailable
-from capture.sealing.files import write_new
-from capture.store.vault import make_folder, sync_folder
+from capture.sealing.files import sync_folder, write_new
+from capture.store.vault import make_folder
 
 _NAME = re.compile(r"[0-9a-f]{32}/[0-9a-f]{32}\.age")
 _TORN = re.compile(r"[0-9a-f]{32}/\.[0-9a-f]{16}\.part")

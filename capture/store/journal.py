@@ -17,11 +17,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import chain, islice
 from pathlib import Path
+from time import monotonic, sleep
 from typing import Any
 
 from capture.errors import BackupRefused, Unavailable
-from capture.sealing.files import append_whole, write_new
-from capture.store.vault import Vault, sync_folder
+from capture.sealing.files import append_whole, sync_folder, write_new
+from capture.store.vault import Vault
 
 PURGED, RESTORED, LOCKED, REPLACED = "purged", "restored", "locked", "replaced"
 MEMBER, TOKEN = "member removed", "token revoked"
@@ -33,6 +34,8 @@ KEEP_LASTING = timedelta(days=400)
 """How long the other ends are kept, and so how old a backup may be that the journal covers."""
 _TRIM_EVERY = timedelta(days=1)
 _TAIL = 8_192
+PATIENCE, _LOOK = 5.0, 0.01
+"""Seconds for which the lock of the file is waited for, and between two looks at it."""
 _LINE = re.compile(rb"([0-9a-f]{64}) (\{.*\})")
 
 
@@ -77,6 +80,7 @@ class Journal:
     def __init__(self, path: Path, vault: Vault) -> None:
         self.path = path
         self._vault = vault
+        self._only_grows = False
 
     def note(self, endings: Sequence[Ending]) -> None:
         """Add a line for each, and return when they are durable. Unavailable when that cannot be promised."""
@@ -138,6 +142,8 @@ class Journal:
         What is old is told by the look of the day before, so that a clock which runs ahead and is put right within a day drops
         nothing before its time. Does nothing where lines can only be added to the file.
         """
+        if self._only_grows:
+            return 0
         first = next(self.read())
         looked = datetime.fromisoformat(first.said["at"])
         if looked <= now < looked + _TRIM_EVERY:
@@ -152,6 +158,7 @@ class Journal:
                         base = line.number
                 return self._replace(base, first.said["journal"], now, lambda line: line.number == last or not _is_over(line, then))
         except PermissionError:
+            self._only_grows = True  # it need not be tried each minute
             return 0
         except OSError as error:
             raise self._away(error) from error
@@ -180,11 +187,12 @@ class Journal:
 
     @contextmanager
     def _held(self) -> Iterator[int]:
-        """The file, open and locked; never one that `trim` has put another in the place of."""
+        """The file, open and locked; never one that `trim` has put another in the place of. OSError where it stays locked."""
+        until = monotonic() + PATIENCE
         while True:
             file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
             try:
-                fcntl.flock(file, fcntl.LOCK_EX)  # given back by close
+                _lock(file, until)  # given back by close
                 if os.path.samestat(os.fstat(file), self.path.stat()):
                     yield file
                     return
@@ -228,6 +236,16 @@ class Journal:
 
     def _away(self, error: OSError) -> Unavailable:
         return Unavailable(hint=f"what ended cannot be noted in {self.path}: {error.strerror}")
+
+
+def _lock(file: int, until: float) -> None:
+    while True:
+        try:
+            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if monotonic() > until:
+                raise
+        sleep(_LOOK)
 
 
 def since(lines: Iterable[Line], position: Position, heads: Mapping[str, int]) -> list[Ending] | None:

@@ -105,12 +105,3 @@ def load_vault(keys: Path, *, may_create: bool) -> Vault:
     if len(secret) != 32:
         raise SettingsError([f"{path} must hold 32 bytes, not {len(secret)}"], hint="restore it from a backup")
     return Vault(secret)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

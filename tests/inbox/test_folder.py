@@ -70,7 +70,7 @@ def test_what_the_other_system_took_is_not_put_again(there: InFolder, bundle: Bu
     assert there.fetch(bundle) == []
 
 
-@pytest.mark.parametrize("step", ["mkdir", "open", "touch", "rename", "_sync"])
+@pytest.mark.parametrize("step", ["mkdir", "open", "touch", "rename", "sync_folder"])
 def test_a_worker_that_is_killed(
     there: InFolder, bundle: BundleFiles, whole: Whole, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
@@ -85,7 +85,7 @@ def test_a_worker_that_is_killed(
     monkeypatch.setattr(folders, "LEFT_AFTER", 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(shutil, "rmtree", lambda *_given, **_named: None)
-        place: object = folders if step == "_sync" else Path
+        place: object = folders if step == "sync_folder" else Path
         patch.setattr(place, step, kill)
         with pytest.raises(Killed):
             there.inbox.put(bundle)

@@ -1,5 +1,6 @@
 """The journal of what ended: durable before the act counts, authenticated, bounded (SECURITY 42)."""
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -243,13 +244,27 @@ def test_what_no_backup_needs_is_dropped(journal: Journal, days: Sequence[float]
     assert at(journal).number == 5
 
 
+def test_a_file_that_stays_locked(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever submits waits a bounded time for another process that is at the file, and is then told to try again."""
+    monkeypatch.setattr("capture.store.journal.PATIENCE", 0.05)
+    with journal.path.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Unavailable):
+            journal.note([ending(1)])
+    journal.note([ending(1)])
+    assert numbers(journal) == [0, 1]
+
+
 def test_a_file_that_takes_lines_only_is_left_alone(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the file cannot be replaced (`chattr +a`) nothing is dropped and nothing fails."""
+    """Where the file cannot be replaced (`chattr +a`) nothing is dropped, nothing fails, and it is tried once, not each minute."""
+    tries = []
 
     def refuse(*_: object) -> None:
+        tries.append(1)
         raise PermissionError(1, os.strerror(1))
 
     journal.note([ending(1), ending(2)])
     monkeypatch.setattr(Path, "replace", refuse)
     assert trimmed(journal, 70, 71) == [0, 1, 2]
+    assert len(tries) == 1
     assert [path.name for path in journal.path.parent.iterdir()] == ["journal.log"]
