@@ -2,6 +2,8 @@
 
 import contextlib
 import io
+import json
+import re
 import secrets
 import sys
 from pathlib import Path
@@ -120,10 +122,17 @@ def test_no_file_ever_held_the_photo(journey: Journey) -> None:
 
 
 def test_only_our_own_files_are_opened_for_writing(journey: Journey) -> None:
-    """Database, keys, sealed parts and the ends of audit chains are all that is opened for writing; no temporary file is (15)."""
+    """Database, keys, sealed parts, the ends of audit chains and the journal are all that is opened for writing (15).
+
+    No temporary file is, but the one that is renamed to become the journal.
+    """
     elsewhere = {path for path in journey.seen.opened | set(journey.seen.written) if "/__pycache__/" not in path}
-    allowed = tuple(str(journey.var / name) for name in ("capture.db", "keys/", "demo/", "blobs/", "audit-heads.log"))
-    assert {path for path in elsewhere if not path.startswith(allowed)} <= {str(journey.var.with_name("server.log"))}
+    names = ("capture.db", "keys/", "demo/", "blobs/", "audit-heads.log", "journal.log")
+    allowed = tuple(str(journey.var / name) for name in names)
+    left = {path for path in elsewhere if not path.startswith(allowed)} - {str(journey.var.with_name("server.log"))}
+    begun = {path for path in left if re.fullmatch(re.escape(str(journey.var)) + r"/\.[0-9a-f]{16}\.part", path)}
+    assert left == begun
+    assert [json.loads(journey.seen.written[path].partition(b" ")[2])["n"] for path in begun] in ([], [0])
 
 
 def test_no_data_moves_past_our_eyes(journey: Journey) -> None:
