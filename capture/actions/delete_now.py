@@ -42,6 +42,7 @@ def delete_now(services: Services, practice_id: str, request_id: str, *, actor: 
         facts = {"opened": "no" if losing.unopened else "yes", "arrived": "no" if losing.undelivered else "yes"}
         requests.move(db, request, State.PURGED, actor=actor, now=now, action="request deleted", **facts)
         blobs = deletions.erase(db, request)
+        deliveries.wake_lines(db, now)  # what waited behind these photos
     try:
         remove_blobs(services, blobs)
         services.database.forget_deleted()

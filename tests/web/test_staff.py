@@ -133,12 +133,13 @@ def test_missing_part(services: Services, desk: Visitor, asked: ARequest) -> Non
 
 
 def test_photo_that_is_not_in_the_database(services: Services, desk: Visitor, asked: ARequest) -> None:
-    """A part whose row was lost is an error that is named in the log, not a page that pretends."""
+    """A part whose row was lost is an error that is named, not a page that pretends."""
     make_submitted(services, asked)
     with services.database.write() as db:
         db.query(Photo).delete()
     page = desk.get(f"/staff/bundles/{bundle_of(services, asked).id}/parts/photos/01-close-up.jpg.age")
-    assert page.status == 500
+    assert page.status == 422
+    assert "is not in the database" in page.text
 
 
 def test_opening_again(services: Services, desk: Visitor, asked: ARequest) -> None:
