@@ -21,7 +21,8 @@ def add_troubles(demo: Demo, bundle_id: str) -> None:
         bundle, now = db.get_one(Bundle, bundle_id), services.clock()
         deliveries.queue(db, bundle, INBOXES, 1, now)
         for row in db.query(Delivery).filter(Delivery.bundle_id == bundle_id, Delivery.inbox.in_(INBOXES)):
-            row.state, row.attempts, row.last_error = INBOXES[row.inbox], 5, "s3-away" if row.inbox == "bucket" else ""
+            row.state, row.attempts, row.fence = INBOXES[row.inbox], 5, 5
+            row.last_error = "s3-away" if row.inbox == "bucket" else ""
             row.handed_at, row.delivered_at = now, now if row.state == "delivered" else None
             for number in range(1, 5):
                 code, at = ("s3-away", "s3-refused", "folder-full", "odd")[number % 4], now + timedelta(minutes=number)

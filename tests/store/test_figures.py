@@ -9,7 +9,7 @@ from capture.errors import Conflict, NotFound
 from capture.store import deliveries, delivery_list, figures
 from capture.store.audit import append
 from capture.store.database import Database
-from capture.store.models import Delivery, Practice
+from capture.store.models import Delivery, DeliveryTry, Practice
 from capture.store.practices import insert_practice
 from tests.store.conftest import NOW
 from tests.store.rows import add_bundle, add_photo, add_request
@@ -70,6 +70,7 @@ def test_deliveries_that_wait_come_first_and_can_be_hurried(database: Database, 
         rows = {row.bundle_id: row for row in db.query(Delivery)}
         rows[done.id].state, rows[done.id].delivered_at = "delivered", NOW
         rows[failed.id].last_error, rows[failed.id].due_at = "unavailable", NOW + WEEK
+        db.add(DeliveryTry(delivery_id=rows[failed.id].id, number=rows[failed.id].fence, at=NOW, error="unavailable"))
         ids = {bundle.id: rows[bundle.id].id for bundle in (done, failed, fresh)}
     with database.read() as db:
         assert [one.id for one in delivery_list.list_open(db, practice.id, 9)] == [ids[failed.id], ids[fresh.id]]

@@ -41,6 +41,11 @@ def take_back(services: Services, desk: Visitor, asked: ARequest, _member: AMemb
     return desk.follow(act(desk, asked, "not-attached"))
 
 
+def purge(services: Services, desk: Visitor, asked: ARequest, _member: AMember) -> Page:
+    make_submitted(services, asked)
+    return desk.follow(act(desk, asked, "delete"))
+
+
 def remove(services: Services, desk: Visitor, asked: ARequest, _member: AMember) -> Page:
     return press(desk, f"/staff/members/{make_member(services, asked.practice).id}/remove")
 
@@ -67,6 +72,7 @@ WAYS: dict[str, Callable[[Services, Visitor, ARequest, AMember], Page]] = {
     "cancelled": cancel,
     "more-time": extend,
     "not-attached": take_back,
+    "deleted": purge,
     "member-removed": remove,
     "role-changed": change,
     "invitation-withdrawn": withdraw,
