@@ -151,7 +151,10 @@ def _settle(services: Services, lease: Lease, placed: Placed) -> None:
     now = services.clock()
     with services.database.write() as db:
         request = requests.lock_request(db, lease.request_id)
-        if not placed.final:
+        if lease.inbox != WEB and deliveries.was_dropped(db, lease):  # nobody can take it back from there
+            facts = {"actor": "worker", "subject": request.id, "inbox": lease.inbox}
+            audit.append(db, lease.practice_id, action="delivery after deletion", at=now, **facts)
+        elif not placed.final:
             deliveries.mark_under_way(db, lease, now, placed.reference)
         elif deliveries.mark_delivered(db, lease, now, placed.reference):
             note_arrival(services, db, request, lease.inbox, now)

@@ -51,25 +51,15 @@ def _api(server: str, token_file: Path | None, ca_file: Path | None) -> Any:
 
 def _mesh(mailbox: str, settings_file: Path | None) -> Any:
     from capture.collecting.mesh import MeshSource
+    from capture.inbox.mesh import read_account
     from capture.inbox.options import Options
-    from capture.mailbox import Account, Mailbox
+    from capture.mailbox import Mailbox
 
     if not settings_file:
         raise click.UsageError("--from mesh:// needs --settings-file.")
     problems = list[str]()
     options = Options(settings_file.name, _toml(settings_file), settings_file.parent, problems)
-    url = options.text("url", form=r"https?://[^/@\s]+/?", like="an address without a path")
-    account = Account(
-        url=url,
-        mailbox=mailbox,
-        password_file=options.file("password_file", needed=True) or Path(),
-        shared_key_file=options.file("shared_key_file", needed=True) or Path(),
-        certificate_file=options.file("certificate_file", needed=url.startswith("https:")),
-        key_file=options.file("key_file"),
-        ca_file=options.file("ca_file"),
-        seconds=options.number("timeout", 30, low=1, high=600),
-    )
-    workflow = options.text("workflow", form="[A-Za-z0-9_-]{1,50}", like="a workflow id")
+    account, workflow = read_account(options, mailbox)
     options.leftover()
     if problems:
         raise SettingsError(problems, hint="docs/collecting.md lists what the file holds")

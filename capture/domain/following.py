@@ -77,6 +77,7 @@ EVENTS = {
     "part whole": "A stored photo that was damaged is whole again",
     "request purged": "Photos and details deleted",
     "request deleted": "Photos and details deleted before their time",
+    "delivery after deletion": "Photos that were on their way when they were deleted have reached an inbox",
 }
 """What happened to a request, for its timeline."""
 QUIET = {"request drafted", "bundle fetched"}

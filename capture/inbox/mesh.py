@@ -91,23 +91,27 @@ class MeshInbox:
 
 
 def make_mesh(options: Options) -> MeshInbox:
-    """The inbox that these options describe (docs/inboxes.md)."""
+    """The inbox that these options describe."""
+    mailbox = options.text("mailbox", form=_MAILBOX, like="the name of a mailbox")
+    account, workflow = read_account(options, mailbox)
+    chunk = options.number("chunk_mb", 10, low=1, high=100) << 20
+    return MeshInbox(Mailbox(account), workflow, _recipients(options), chunk)
+
+
+def read_account(options: Options, mailbox: str) -> tuple[Account, str]:
+    """How to get at a mailbox, and the workflow id: the same words for who sends and who collects."""
     url = options.text("url", form=r"https?://[^/@\s]+/?", like="an address without a path")
-    secure = urlsplit(url).scheme == "https"
-    password, shared_key = options.file("password_file", needed=True), options.file("shared_key_file", needed=True)
     account = Account(
         url=url,
-        mailbox=options.text("mailbox", form=_MAILBOX, like="the name of a mailbox"),
-        password_file=password or Path(),
-        shared_key_file=shared_key or Path(),
-        certificate_file=options.file("certificate_file", needed=secure),
+        mailbox=mailbox,
+        password_file=options.file("password_file", needed=True) or Path(),
+        shared_key_file=options.file("shared_key_file", needed=True) or Path(),
+        certificate_file=options.file("certificate_file", needed=urlsplit(url).scheme == "https"),
         key_file=options.file("key_file"),
         ca_file=options.file("ca_file"),
         seconds=options.number("timeout", 30, low=1, high=600),
     )
-    workflow = options.text("workflow", form="[A-Za-z0-9_-]{1,50}", like="a workflow id")
-    chunk = options.number("chunk_mb", 10, low=1, high=100) << 20
-    return MeshInbox(Mailbox(account), workflow, _recipients(options), chunk)
+    return account, options.text("workflow", form="[A-Za-z0-9_-]{1,50}", like="a workflow id")
 
 
 def _recipients(options: Options) -> dict[str, str]:

@@ -79,6 +79,11 @@ def mark_under_way(db: Session, lease: Lease, now: datetime, reference: str) -> 
     return _leave(db, lease, now, last_error="", **handed)
 
 
+def was_dropped(db: Session, lease: Lease) -> bool:
+    """Whether the photos were deleted while it was being made."""
+    return db.scalar(select(Delivery.state).where(Delivery.id == lease.delivery_id)) == "dropped"
+
+
 def put_back(db: Session, lease: Lease, due_at: datetime, error: str) -> bool:
     """Try again later; `error` is a code, never text from outside."""
     return settle(db, Delivery, lease.delivery_id, lease.fence, due_at=due_at, last_error=error)

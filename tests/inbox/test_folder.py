@@ -4,7 +4,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from capture.inbox import folder as folders
 from capture.inbox import load_inboxes
 from capture.inbox.base import BundleFiles
 from capture.inbox.folder import FolderInbox
-from tests.inbox.contract import InboxContract, Whole
+from tests.inbox.contract import FarInboxContract, Whole
 
 
 @dataclass
@@ -39,8 +39,20 @@ class InFolder:
         assert not self.top.exists(), "a folder that is away is not made"
         gone.rename(self.top)
 
-    def losing(self) -> AbstractContextManager[object]:
-        return nullcontext()  # there is no answer that could be lost
+    @contextmanager
+    def losing(self) -> Iterator[None]:
+        """A share whose server does what it is asked to, and is gone before it says so."""
+        rename = Path.rename
+
+        def cut(source: Path, target: Path) -> Path:
+            rename(source, target)
+            if target.suffix == ".zip":
+                raise OSError(errno.EIO, "the line is cut")
+            return target
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Path, "rename", cut)
+            yield
 
 
 @pytest.fixture
@@ -49,7 +61,7 @@ def there(tmp_path: Path) -> InFolder:
     return InFolder(tmp_path / "share", FolderInbox(f"{tmp_path}/share/{{ods}}/photos"))
 
 
-class TestFolder(InboxContract):
+class TestFolder(FarInboxContract):
     """The contract, for a folder."""
 
 

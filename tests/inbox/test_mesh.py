@@ -10,7 +10,7 @@ from capture.inbox.base import BundleFiles
 from capture.inbox.mesh import MeshInbox
 from capture.mailbox import Mailbox
 from tests.fault_proxy import Fault, FaultProxy, fault_proxy
-from tests.inbox.contract import InboxContract
+from tests.inbox.contract import FarInboxContract
 from tests.mesh.conftest import mesh, practices, sandbox  # noqa: F401 - these tests have them too
 from tests.mesh.server import OURS, PRACTICE, WORKFLOW, MeshServer
 
@@ -41,7 +41,7 @@ class Messages:
         assert not self.line.left
 
 
-class TestMesh(InboxContract):
+class TestMesh(FarInboxContract):
     """The contract, for MESH."""
 
     @pytest.fixture

@@ -15,7 +15,7 @@ from capture.inbox import load_inboxes
 from capture.inbox.base import BundleFiles
 from capture.inbox.s3 import S3Inbox
 from tests.fault_proxy import FaultProxy, fault_proxy
-from tests.inbox.contract import InboxContract
+from tests.inbox.contract import FarInboxContract
 from tests.s3_server import S3Server
 
 
@@ -57,7 +57,7 @@ def there(s3: S3Server) -> Iterator[InBucket]:
         yield InBucket(s3, name, proxy, S3Inbox(Bucket(access), "capture/{ods}/"))
 
 
-class TestS3(InboxContract):
+class TestS3(FarInboxContract):
     """The contract, for S3."""
 
 

@@ -1,7 +1,7 @@
 """The staff pages as an inbox: what the API serves is what lies there."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -35,9 +35,6 @@ class Pages:
             yield
         finally:
             gone.rename(blobs)
-
-    def losing(self) -> AbstractContextManager[object]:
-        return nullcontext()  # there is no answer that could be lost
 
 
 class TestWeb(InboxContract):

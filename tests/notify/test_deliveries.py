@@ -16,7 +16,7 @@ from capture.store import deliveries, messages
 from capture.store.models import AuditEvent, Delivery, Practice
 from tests.builders import APractice, ARequest, make_practice, make_request, make_submitted
 from tests.conftest import Clock
-from tests.fault_proxy import fault_proxy
+from tests.fault_proxy import Fault, fault_proxy
 from tests.notify.mail_server import Mailbox
 
 
@@ -133,7 +133,7 @@ def test_a_mail_server_that_is_down_for_a_day(
                 tell_late(services)
                 send_next(services)
         assert mailbox.raw == []
-        proxy.fail("reset", "stall")
+        proxy.fail("reset", "stall", Fault("reset", after=1_500), "500")
         clock.forward(hours=1)
         while send_next(services):
             clock.forward(minutes=40)

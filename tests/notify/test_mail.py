@@ -9,8 +9,10 @@ import pytest
 from capture.errors import Unavailable, Undeliverable
 from capture.notify.base import Message
 from capture.notify.mail import Mail
+from tests.fault_proxy import Fault, fault_proxy
 from tests.notify.conftest import mail_of
 from tests.notify.mail_server import FULL, GREY, REFUSED, USER, Mailbox, running_mail_server
+from tests.system.server import wait_until
 
 LETTER = Message("a" * 32, "ada@example.org", "Hello,\n\nhere is a link.\n", "Élm Surgery\nasks you")
 
@@ -82,6 +84,24 @@ def test_refused_for_now(mails: Mail, mailbox: Mailbox, tmp_path: Path) -> None:
         with pytest.raises(Unavailable):
             replace(mails, port=probe.getsockname()[1]).check()
     assert mailbox.raw == []
+
+
+def test_an_answer_that_is_lost(mails: Mail, mailbox: Mailbox) -> None:
+    """The table of faults: a server that took the e-mail and could not say so gets it again under the same Message-ID, by which a
+    mailbox knows it; SMTP has no other way to tell (RFC 5321, 4.5.3.2.6)."""
+    long = replace(LETTER, text="Hello again.\n" * 1_000)
+    with fault_proxy(mailbox.port) as proxy:
+        proxy.fail(Fault("lost", after=6_000))  # beyond all that is said before the e-mail itself
+        line = replace(mails, port=proxy.port)
+        with pytest.raises(Unavailable) as caught:
+            line.send(long)
+        assert caught.value.code == "mail-away"
+        assert proxy.left == 0
+        wait_until(lambda: len(mailbox.raw) == 1)
+        line.send(long)
+    first, second = mailbox.letters
+    assert first["Message-ID"] == second["Message-ID"]
+    assert first.get_content() == second.get_content()
 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "fd00:ec2::254", "0.0.0.0"])

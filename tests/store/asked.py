@@ -176,6 +176,7 @@ def settle_delivery(db: Session) -> None:
     lease = deliveries.lease_due(db, NOW)
     assert lease
     deliveries.renew(db, lease, NOW)
+    deliveries.was_dropped(db, lease)
     deliveries.put_back(db, lease, NOW, "x")
     deliveries.note_try(db, lease, NOW, "x")
     deliveries.give_up(db, lease, NOW, "x")

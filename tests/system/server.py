@@ -149,20 +149,24 @@ class Answer:
 
 @dataclass
 class Patient:
-    """Someone with a link: keeps cookies, sends the forms that the pages show. A new connection for each request."""
+    """Someone with a link: keeps cookies, sends the forms that the pages show. A new connection for each request.
+
+    `patience`: seconds that each answer may take.
+    """
 
     port: int
     link: str
     cookies: dict[str, str] = field(default_factory=dict)
     born: date = date(1980, 3, 31)
     token: str = ""
+    patience: float = 60
 
     @property
     def path(self) -> str:
         return urlsplit(self.link).path
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Answer:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
         try:
             cookies = "; ".join(f"{name}={value}" for name, value in self.cookies.items())
             connection.request(method, path, body, {"Cookie": cookies, **headers} if cookies else headers)

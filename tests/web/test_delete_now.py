@@ -10,6 +10,7 @@ from capture.actions.collect import collect
 from capture.actions.deliver import deliver_next
 from capture.actions.purge import purge
 from capture.errors import Unavailable
+from capture.inbox.base import BundleFiles, Place, Placed
 from capture.services import Services
 from capture.store import audit
 from capture.store.database import Database
@@ -50,6 +51,28 @@ def test_photos_go_because_a_manager_says_so(services: Services, desk: Visitor, 
     assert state_of(services, other) == "delivered"
     assert desk.get("/staff/practice/deliveries").status == 200
     assert act(desk, asked, "delete").status == 409
+
+
+@pytest.mark.parametrize("final", [True, False])
+def test_what_was_on_its_way(services: Services, desk: Visitor, asked: ARequest, final: bool) -> None:
+    """Photos that reach an inbox after they were deleted are not noted as delivered; the trail and the page say where they are."""
+
+    class Slow:
+        """An inbox that takes its time, in which a manager deletes the request."""
+
+        def put(self, _bundle: BundleFiles) -> Placed:
+            assert act(desk, asked, "delete").status == 303
+            return Placed("there", final=final)
+
+    services.inboxes["elm"] = Place("the bucket", Slow())  # type: ignore[index]
+    make_submitted(services, asked, delivered=False)
+    while deliver_next(services):
+        pass
+    assert events_of(services, asked)[-2:] == ["request deleted", "delivery after deletion"]
+    assert state_of(services, asked) == "purged"
+    with services.database.read() as db:
+        assert db.query(Delivery).filter_by(inbox="elm").one().state == "dropped"
+    assert "when they were deleted have reached an inbox" in desk.get(f"/staff/requests/{asked.id}").text
 
 
 def test_a_deletion_that_counts_is_said_to(
