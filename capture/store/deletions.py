@@ -73,8 +73,10 @@ def erase(db: Session, request: Request) -> list[str]:
 
 
 def list_blobs(db: Session, blobs: Iterable[str]) -> None:
-    """List sealed parts for removal, in the transaction that takes them out of use."""
-    db.add_all([BlobDeletion(blob=blob) for blob in blobs])
+    """List sealed parts for removal, in the transaction that takes them out of use; one that is listed already stays so."""
+    wanted = set(blobs)
+    known = set(db.scalars(select(BlobDeletion.blob).where(BlobDeletion.blob.in_(wanted))))
+    db.add_all([BlobDeletion(blob=blob) for blob in sorted(wanted - known)])
 
 
 def is_listed(db: Session, blob: str) -> bool:

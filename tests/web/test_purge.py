@@ -1,5 +1,6 @@
 """What is deleted when its time is over: from every file, and nothing before its time. The pages: test_purged.py."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,11 @@ from capture.actions.ask_again import Again, ask_again
 from capture.actions.attach import attach
 from capture.actions.cancel import cancel
 from capture.actions.collect import collect
-from capture.actions.deliver import bundle_files
+from capture.actions.deliver import bundle_files, deliver_next
 from capture.actions.expire import expire_due
 from capture.actions.purge import purge
+from capture.actions.scrub import remove_orphans
+from capture.actions.submit import submit
 from capture.domain.requests import State
 from capture.errors import Conflict, PhotosDeleted, Unavailable
 from capture.services import Services
@@ -159,9 +162,25 @@ def test_killed_at_any_step(services: Services, asked: ARequest, clock: Clock, m
     purge(services)
     assert state_of(services, asked) == "purged"
     assert [path for path in blobs.rglob("*") if path.is_file()] == []
-    with services.database.read() as db:
-        assert deletions.next_blobs(db, "", 9) == []
+    assert listed(services) == []
     assert events_of(services, asked).count("request purged") == 1
+
+
+def refusing(services: Services, refused: Callable[[str], bool]) -> Services:
+    """The same with a store that cannot remove such parts."""
+
+    class Refusing(FolderBlobs):
+        def delete(self, name: str) -> None:
+            if refused(name):
+                raise Unavailable(hint="a sealed part cannot be removed: Input/output error")
+            super().delete(name)
+
+    return replace(services, blobs=Refusing(Path(services.settings.var) / "blobs"))
+
+
+def listed(services: Services) -> list[str]:
+    with services.database.read() as db:
+        return deletions.next_blobs(db, "", 9)
 
 
 def test_a_store_that_fails_is_asked_again(services: Services, asked: ARequest, clock: Clock) -> None:
@@ -169,20 +188,50 @@ def test_a_store_that_fails_is_asked_again(services: Services, asked: ARequest, 
     for each in (asked, make_request(services, asked.practice)):
         make_attached(services, each)
     (refused,) = (photo.blob for photo in photos_of(services, asked))
-
-    class Failing(FolderBlobs):
-        def delete(self, name: str) -> None:
-            if name == refused:
-                raise Unavailable(hint="a sealed part cannot be removed: Input/output error")
-            super().delete(name)
-
-    failing = replace(services, blobs=Failing(Path(services.settings.var) / "blobs"))
-    assert pass_time(failing, clock, 30) == 2
-    with services.database.read() as db:
-        assert deletions.next_blobs(db, "", 9) == [refused]
+    assert pass_time(refusing(services, lambda name: name == refused), clock, 30) == 2
+    assert listed(services) == [refused]
     assert purge(services) == 0
-    with services.database.read() as db:
-        assert deletions.next_blobs(db, "", 9) == []
+    assert listed(services) == []
+
+
+def test_a_part_that_is_listed_already_holds_up_no_deletion(services: Services, asked: ARequest, clock: Clock) -> None:
+    """The part of a photo that was taken again, which the store does not let go and the scrub has listed, is listed once."""
+    failing, other = refusing(services, lambda _: True), make_request(services, asked.practice)
+    agree_patient(services, asked)
+    take_photo(services, asked)
+    (replaced,) = photos_of(services, asked)
+    with pytest.raises(Unavailable):
+        take_photo(failing, asked)
+    submit(services, asked.id, "")
+    assert deliver_next(services)
+    collect(services, asked.practice.id, bundle_of(services, asked).id, actor="a")
+    make_attached(services, other)
+    assert remove_orphans(failing, [replaced.blob]) == 1
+    assert listed(services) == [replaced.blob]
+    assert pass_time(failing, clock, 90) == 2
+    assert len(listed(services)) == 3
+    assert purge(services) == 0
+    assert listed(services) == []
+
+
+def test_a_request_that_cannot_be_deleted_holds_up_no_other(
+    services: Services, asked: ARequest, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes wrong with one request is logged by its code: the others are deleted, and what is listed is removed."""
+    other, erase = make_request(services, asked.practice), deletions.erase
+    for each in (asked, other):
+        make_attached(services, each)
+
+    def fail(db: Session, request: Request) -> list[str]:
+        if request.id == asked.id:
+            raise Conflict
+        return erase(db, request)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(deletions, "erase", fail)
+        assert pass_time(services, clock, 30) == 1
+    assert (state_of(services, asked), state_of(services, other), listed(services)) == ("attached", "purged", [])
+    assert purge(services) == 1
 
 
 def test_a_folder_that_cannot_be_written_is_told(services: Services, asked: ARequest, monkeypatch: pytest.MonkeyPatch) -> None:
