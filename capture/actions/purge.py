@@ -1,18 +1,22 @@
 """Delete what a patient sent once its time is over: from the database, then from the blob store."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Iterable
+from time import monotonic
 
 from capture.domain.requests import State
 from capture.domain.retention import is_confirmed, purge_due
+from capture.domain.scrubbing import BEGIN
 from capture.errors import CaptureError
 from capture.services import Services
-from capture.store import deletions, deliveries, photos, requests
+from capture.store import deletions, deliveries, photos, requests, scrubbing
 from capture.store.models import Practice
 
 logger = logging.getLogger("capture.worker")
 MOST = 100
 """How many requests are noted, and how many deleted, in one sweep; and how many sealed parts are removed in one transaction."""
+PATIENCE = 5.0
+"""Seconds after which no further sealed part is removed at once: a bucket that stalls takes as long as its timeouts for each."""
 
 
 def purge(services: Services) -> int:
@@ -57,22 +61,42 @@ def _purge_request(services: Services, request_id: str) -> bool:
 
 
 def _remove_listed(services: Services) -> None:
-    """Go through the whole list: what cannot be removed holds up nothing behind it."""
-    last = ""
+    """Go on in the list where the last sweep had no more time, so that a part which cannot be removed holds up nothing for ever."""
+    with services.database.read() as db:
+        found = scrubbing.find_round(db, "removals")
+    before = last = found.position if found else BEGIN
+    end = monotonic() + PATIENCE
     while True:
         with services.database.read() as db:
             names = deletions.next_blobs(db, last, MOST)
         if not names:
-            return
-        last = names[-1]
-        remove_blobs(services, names)
+            last = BEGIN
+            break
+        last = remove_blobs(services, names, end)
+        if monotonic() >= end:
+            break
+    if last != before:
+        with services.database.write() as db:
+            if not found:
+                scrubbing.begin_round(db, "removals", services.clock())
+            scrubbing.advance(db, "removals", before, last)
 
 
-def remove_blobs(services: Services, names: Collection[str]) -> None:
-    """Remove sealed parts that are listed for removal; one that cannot be removed is tried again at the next sweep."""
-    removed = [name for name in names if _remove(services, name)]
+def remove_blobs(services: Services, names: Iterable[str], end: float | None = None) -> str:
+    """Remove sealed parts that are listed for removal, for as long as there is time; the last one that was tried.
+
+    One that cannot be removed, and those that there was no time for, are left to the worker's sweeps.
+    """
+    end = monotonic() + PATIENCE if end is None else end
+    removed, last = [], ""
+    for last in names:
+        if _remove(services, last):
+            removed.append(last)
+        if monotonic() >= end:
+            break
     with services.database.write() as db:
         deletions.forget_blobs(db, removed)
+    return last
 
 
 def _remove(services: Services, name: str) -> bool:

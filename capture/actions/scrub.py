@@ -124,7 +124,8 @@ def _compare(services: Services, part: StoredPart) -> str:
 
 
 def _answers(services: Services, bad: StoredPart) -> bool:
-    """Whether the store can say something of any other of a few parts."""
+    """Whether the store can say something of any other of a few parts; where it takes its time to say nothing it cannot."""
+    end = monotonic() + PATIENCE
     with services.database.read() as db:
         others = [part.blob for part in scrubbing.next_parts(db, BEGIN, END, OTHERS + 1) if part.photo_id != bad.photo_id]
     for name in others:
@@ -132,6 +133,8 @@ def _answers(services: Services, bad: StoredPart) -> bool:
             with suppress(NotFound):
                 next(services.blobs.read(name), None)
             return True
+        if monotonic() >= end:
+            break
     return False
 
 

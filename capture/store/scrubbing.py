@@ -21,10 +21,10 @@ class Damage(Base):
 
 
 class ScrubRound(Base):
-    """How far one round has come: everything up to `position` was looked at."""
+    """How far one round has come, of the scrub or of the removal of parts: everything up to `position` was looked at."""
 
     __tablename__ = "scrub_rounds"
-    kind: Mapped[str] = mapped_column(String(10), primary_key=True)  # parts | names
+    kind: Mapped[str] = mapped_column(String(10), primary_key=True)  # parts | names | removals
     position: Mapped[str] = mapped_column(String(100))
     began_at: Mapped[datetime]
 

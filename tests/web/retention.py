@@ -9,8 +9,8 @@ from tests.builders import ARequest, make_submitted
 from tests.conftest import Clock
 
 
-def make_attached(services: Services, asked: ARequest) -> Bundle:
-    bundle = make_submitted(services, asked)
+def make_attached(services: Services, asked: ARequest, views: tuple[str, ...] = ("close-up",)) -> Bundle:
+    bundle = make_submitted(services, asked, views=views)
     collect(services, asked.practice.id, bundle.id, actor="a")
     attach(services, asked.practice.id, bundle.id, actor="a")
     return bundle

@@ -7,15 +7,17 @@ from flask import Flask
 
 from capture.actions.cancel import cancel
 from capture.actions.collect import collect
+from capture.actions.delete_now import delete_now
 from capture.actions.deliver import deliver_next
 from capture.actions.purge import purge
 from capture.errors import Unavailable
 from capture.inbox.base import BundleFiles, Place, Placed
 from capture.services import Services
 from capture.store import audit
+from capture.store.blobs import FolderBlobs
 from capture.store.database import Database
 from capture.store.models import AuditEvent, Delivery
-from tests.builders import ARequest, make_member, make_practice, make_request, make_submitted, photos_of
+from tests.builders import VIEWS, ARequest, make_member, make_practice, make_request, make_submitted, photos_of
 from tests.conftest import Clock
 from tests.web.conftest import session_of
 from tests.web.desk import act, events_of, state_of
@@ -87,6 +89,24 @@ def test_a_deletion_that_counts_is_said_to(
     monkeypatch.setattr(Database, "forget_deleted", away)
     assert "The request is deleted for good." in desk.follow(act(desk, asked, "delete")).text
     assert state_of(services, asked) == "purged"
+
+
+def test_a_store_that_stalls_keeps_no_manager_waiting(services: Services, asked: ARequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faults, S3 slow: the request is deleted; the first part that takes too long leaves the others to the worker."""
+    make_submitted(services, asked, views=VIEWS)
+    tried: list[str] = []
+
+    def stall(_store: FolderBlobs, name: str) -> None:
+        tried.append(name)
+        raise Unavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr("capture.actions.purge.PATIENCE", 0.0)
+        patched.setattr(FolderBlobs, "delete", stall)
+        delete_now(services, asked.practice.id, asked.id, actor="a")
+    assert (state_of(services, asked), len(tried)) == ("purged", 1)
+    purge(services)
+    assert list(services.blobs.names()) == []
 
 
 def test_what_is_not_over_is_not_deleted(services: Services, desk: Visitor, asked: ARequest, clock: Clock) -> None:

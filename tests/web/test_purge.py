@@ -26,7 +26,17 @@ from capture.store import audit, deletions
 from capture.store.blobs import FolderBlobs
 from capture.store.models import Bundle, Delivery, Photo, Practice, Request
 from capture.store.requests import details_of
-from tests.builders import ARequest, agree_patient, bundle_of, make_member, make_request, make_submitted, photos_of, take_photo
+from tests.builders import (
+    VIEWS,
+    ARequest,
+    agree_patient,
+    bundle_of,
+    make_member,
+    make_request,
+    make_submitted,
+    photos_of,
+    take_photo,
+)
 from tests.conftest import Clock
 from tests.web.conftest import session_of
 from tests.web.desk import act, events_of, state_of
@@ -192,6 +202,29 @@ def test_a_store_that_fails_is_asked_again(services: Services, asked: ARequest, 
     assert listed(services) == [refused]
     assert purge(services) == 0
     assert listed(services) == []
+
+
+def test_a_store_that_stalls_has_one_try_a_sweep(
+    services: Services, asked: ARequest, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faults, S3 slow: once its time is over a sweep removes no more, and the next goes on behind it, so each part has its turn."""
+    make_attached(services, asked, views=VIEWS)
+    bad, *others = sorted(photo.blob for photo in photos_of(services, asked))
+    tried: list[str] = []
+
+    def is_bad(name: str) -> bool:
+        tried.append(name)
+        return name == bad
+
+    stalling = refusing(services, is_bad)
+    monkeypatch.setattr("capture.actions.purge.PATIENCE", 0.0)
+    assert pass_time(stalling, clock, 30) == 1
+    for _ in others:
+        purge(stalling)
+    assert (tried, listed(services)) == ([bad, *others], [bad])
+    purge(stalling)  # comes to the end of the list
+    purge(stalling)
+    assert tried == [bad, *others, bad]
 
 
 def test_a_part_that_is_listed_already_holds_up_no_deletion(services: Services, asked: ARequest, clock: Clock) -> None:

@@ -19,7 +19,7 @@ from capture.services import Services
 from capture.store import deletions, scrubbing
 from capture.store.blobs import FolderBlobs, new_name
 from capture.store.models import new_id
-from tests.builders import ARequest, agree_patient, make_request, make_submitted, photos_of, take_photo
+from tests.builders import VIEWS, ARequest, agree_patient, make_request, make_submitted, photos_of, take_photo
 from tests.conftest import Clock
 from tests.web.desk import events_of
 from tests.web.html import Visitor
@@ -174,6 +174,22 @@ def test_a_store_that_does_not_answer_is_no_damage(services: Services, asked: AR
         scrub_all(away)
     assert scrub_all(services).damaged == {}
     assert "part damaged" not in events_of(services, asked)
+
+
+def test_a_store_that_stalls_is_not_asked_for_ever(services: Services, asked: ARequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Faults, S3 slow: where the next part takes too long as well the store is away, and no third one is asked for."""
+    make_submitted(services, asked, views=VIEWS)
+    tried: list[str] = []
+
+    class Stalling(FolderBlobs):
+        def read(self, name: str) -> Iterator[bytes]:
+            tried.append(name)
+            raise Unavailable
+
+    monkeypatch.setattr(scrub, "PATIENCE", 0.0)
+    with pytest.raises(Unavailable):
+        scrub_all(replace(services, blobs=Stalling(Path(services.settings.var) / "blobs")))
+    assert len(tried) == 2
 
 
 def test_a_part_that_cannot_be_read_stops_nothing(services: Services, asked: ARequest, clock: Clock) -> None:
