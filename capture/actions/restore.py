@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from capture.actions.back_up import named_parts
-from capture.actions.scrub import Found, look
+from capture.actions.scrub import Found, look, remove_orphans
 from capture.errors import BackupRefused, Conflict
 from capture.services import Services
 from capture.store import audit_heads, dumps, restoring, scrubbing
@@ -94,7 +94,10 @@ def restore(
 
 
 def mend(services: Services, folder: Path) -> tuple[list[str], list[str]]:
-    """Put back damaged parts that the backup has whole; the names of those that are whole again, and of the others."""
+    """Put back damaged parts that the backup has whole; the names of those that are whole again, and of the others.
+
+    One whose request was deleted meanwhile goes again.
+    """
     backups = Backups(folder, services.vault)
     with services.database.read() as db:
         damaged = [part for *_, part in scrubbing.list_damages(db)]
@@ -103,7 +106,11 @@ def mend(services: Services, folder: Path) -> tuple[list[str], list[str]]:
     found = Found()
     for part in damaged:
         look(services, part, found)
-    return sorted({part.blob for part in damaged} - found.damaged.keys()), sorted(found.damaged)
+    blobs = sorted(part.blob for part in damaged)
+    remove_orphans(services, blobs)
+    with services.database.read() as db:
+        kept = scrubbing.named_blobs(db, blobs)
+    return sorted(kept - found.damaged.keys()), sorted(found.damaged)
 
 
 def _find(services: Services, folder: Path, number: int | None) -> tuple[Backups, int, Manifest]:

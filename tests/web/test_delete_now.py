@@ -1,16 +1,22 @@
 """A manager deletes a request before its time: the one way that photos go which nobody opened, or which never arrived."""
 
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from flask import Flask
 
+from capture.actions.back_up import back_up
 from capture.actions.cancel import cancel
 from capture.actions.collect import collect
 from capture.actions.delete_now import delete_now
 from capture.actions.deliver import deliver_next
 from capture.actions.purge import purge
-from capture.errors import Unavailable
+from capture.actions.restore import mend
+from capture.actions.scrub import scrub_all
+from capture.errors import Conflict, Unavailable
 from capture.inbox.base import BundleFiles, Place, Placed
 from capture.services import Services
 from capture.store import audit
@@ -106,6 +112,25 @@ def test_a_store_that_stalls_keeps_no_manager_waiting(services: Services, asked:
         delete_now(services, asked.practice.id, asked.id, actor="a")
     assert (state_of(services, asked), len(tried)) == ("purged", 1)
     purge(services)
+    assert list(services.blobs.names()) == []
+
+
+def test_a_part_that_a_backup_gives_back_meanwhile_goes(services: Services, asked: ARequest, tmp_path: Path) -> None:
+    """Races: a damaged part that is put back out of a backup as its request is deleted does not stay in the store."""
+    make_submitted(services, asked)
+    back_up(services, tmp_path / "backups", 7)
+    (photo,) = photos_of(services, asked)
+    services.blobs.delete(photo.blob)
+    assert scrub_all(services).damaged
+
+    class Deleting(FolderBlobs):
+        def read(self, name: str) -> Iterator[bytes]:
+            with suppress(Conflict):
+                delete_now(services, asked.practice.id, asked.id, actor="a")
+            return super().read(name)
+
+    mending = replace(services, blobs=Deleting(Path(services.settings.var) / "blobs"))
+    assert mend(mending, tmp_path / "backups") == ([], [])
     assert list(services.blobs.names()) == []
 
 
