@@ -38,6 +38,7 @@ def delete_now(services: Services, practice_id: str, request_id: str, *, actor: 
     with services.database.write() as db:
         requests.find_request(db, practice_id, request_id)
         request = requests.lock_request(db, request_id)
+        deliveries.hold(db, request_id)
         losing = what_is_lost(db, request)
         facts = {"opened": "no" if losing.unopened else "yes", "arrived": "no" if losing.undelivered else "yes"}
         requests.move(db, request, State.PURGED, actor=actor, now=now, action="request deleted", **facts)

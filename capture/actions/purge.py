@@ -48,6 +48,7 @@ def _purge_request(services: Services, request_id: str) -> bool:
     now = services.clock()
     with services.database.write() as db:
         request = requests.lock_request(db, request_id)
+        deliveries.hold(db, request_id)
         practice, state, noted_at = db.get_one(Practice, request.practice_id), State(request.state), request.due_noted_at
         due = purge_due(state, request.changed_at, practice.keep_attached_days, practice.keep_collected_days)
         bundle = photos.bundle_of_request(db, request_id)

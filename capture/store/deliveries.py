@@ -119,6 +119,15 @@ def note_try(db: Session, lease: Lease, now: datetime, error: str) -> None:
     db.flush()
 
 
+def hold(db: Session, request_id: str) -> None:
+    """Hold a request's deliveries until the transaction ends, before anything goes into its practice's audit trail.
+
+    Whoever has a delivery writes to the trail next: the other way round two would wait for each other.
+    """
+    of_request = select(Delivery.id).join(Bundle, Bundle.id == Delivery.bundle_id).where(Bundle.request_id == request_id)
+    db.execute(of_request.order_by(Delivery.id).with_for_update(of=Delivery))
+
+
 def list_late(db: Session, queued_before: datetime, handed_before: datetime, limit: int) -> list[Delivery]:
     """Deliveries nobody was told of that were queued before then and wait, or under way before then; held, the oldest first."""
     waits = and_(Delivery.state == "queued", Bundle.created_at <= queued_before)

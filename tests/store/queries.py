@@ -234,6 +234,7 @@ WORKER: dict[str, Query] = {
     "note what is due to be deleted": lambda db, _: deletions.note_due(db, NOW, 100),
     "hold a request, if nobody else does": lambda db, a: requests.try_lock(db, a.request.id),
     "what was noted as due": lambda db, _: deletions.list_noted(db, NOW, 100),
+    "hold a request's deliveries": lambda db, a: deliveries.hold(db, a.sent.id),
     "delete a request": lambda db, a: deletions.erase(db, requests.lock_request(db, a.sent.id)),
     "is a part to be removed": lambda db, a: deletions.is_listed(db, a.photo.blob),
     "parts to remove": lambda db, _: deletions.forget_blobs(db, deletions.next_blobs(db, "", 100)),

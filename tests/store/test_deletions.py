@@ -1,25 +1,34 @@
 """What is due, what of a request goes, and the list of sealed parts to remove: on both databases."""
 
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from time import sleep
 
 import pytest
 from sqlalchemy import select
 
+from capture.actions.delete_now import delete_now
 from capture.domain.requests import State
 from capture.domain.retention import purge_due
 from capture.errors import PhotosDeleted, Unavailable
-from capture.store import deletions
+from capture.services import Services
+from capture.store import audit, deletions
 from capture.store.database import Database
 from capture.store.messages import MessageRow, queue_message
-from capture.store.models import Bundle, Photo, Practice, Request, SessionRow
+from capture.store.models import Bundle, Delivery, Photo, Practice, Request, SessionRow
 from capture.store.photos import find_bundle
 from capture.store.practices import insert_practice
 from capture.store.requests import Answers, answers_of, details_of, keep_answers
 from capture.store.sessions import start_session
+from tests.builders import make_practice, make_request, make_submitted
+from tests.postgres import Postgres
 from tests.store.conftest import NOW
 from tests.store.rows import add_bundle, add_photo, add_request
+from tests.web.conftest import quick_hashes  # noqa: F401 - argon2 at its full cost would take most of the time
 
 
 def note(database: Database, days: float, limit: int = 100) -> int:
@@ -148,3 +157,24 @@ def test_a_database_that_is_gone_is_told(database: Database, monkeypatch: pytest
     monkeypatch.setattr(database.engine, "raw_connection", Connection)
     with pytest.raises(Unavailable, match="not available"):
         database.forget_deleted()
+
+
+def test_who_deletes_waits_for_who_has_a_delivery(services: Services, postgres: Postgres, migrated_name: str) -> None:
+    """Races: whoever holds a delivery and writes to the audit trail next is not locked out by a manager who deletes meanwhile."""
+    with closing(Database(postgres.create(like=migrated_name), services.vault)) as database:
+        there = replace(services, database=database)
+        asked = make_request(there, make_practice(there))
+        make_submitted(there, asked, delivered=False)
+        with ThreadPoolExecutor(1) as pool, postgres.connect() as watching:
+            with database.write() as db:
+                held = db.scalars(select(Delivery).with_for_update()).one()
+                deleted = pool.submit(delete_now, there, asked.practice.id, asked.id, actor="a")
+                waits = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                while not (deleted.done() or watching.execute(waits).fetchone()):
+                    sleep(0.01)
+                audit.append(db, asked.practice.id, actor="worker", action="delivery given up", subject=asked.id, at=NOW)
+                held.state = "given up"
+            deleted.result(20)
+        with database.read() as db:
+            assert audit.check_chain(db, asked.practice.id) == ""
+            assert (db.scalar(select(Delivery.state)), db.get_one(Request, asked.id).state) == ("dropped", State.PURGED)
