@@ -17,6 +17,7 @@ from capture.actions.send_message import send_next
 from capture.actions.send_webhooks import send_webhook, sweep_webhooks
 from capture.actions.senders import Senders
 from capture.actions.tell_late import tell_late
+from capture.actions.trim_journal import make_trimming
 from capture.errors import CaptureError
 from capture.services import Services
 
@@ -53,6 +54,7 @@ def work(services: Services, stop: threading.Event) -> None:
         "webhooks": (partial(send_webhook, services), PAUSE),
         "messages": (partial(send_next, services), PAUSE if services.messengers else SELDOM),
         "way stations": (follower.step, outside),
+        "journal": (make_trimming(services), SWEEP_EVERY),
     }
     beside = [
         threading.Thread(target=_repeat, args=(act, stop, pause), name=name, daemon=True) for name, (act, pause) in steps.items()

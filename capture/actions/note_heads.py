@@ -1,13 +1,10 @@
 """Note the ends of the audit chains outside the database, and look whether the chains still lead there (SECURITY 39)."""
 
-import logging
 from datetime import timedelta
 
-from capture.errors import CaptureError
 from capture.services import Services
 from capture.store import audit_heads
 
-logger = logging.getLogger("capture.worker")
 NOTE_EVERY = timedelta(hours=1)
 
 
@@ -18,11 +15,7 @@ def note_heads(services: Services) -> int:
 
 
 def note_due_heads(services: Services) -> int:
-    """The same if nothing was noted for an hour; whichever process comes first does it for all of them. Trims the journal too."""
-    try:
-        services.journal.trim(services.clock())
-    except CaptureError as error:  # `capture check` says so too; the rest of the sweep goes on
-        logger.error("the journal: %s", error.hint or error.sentence)
+    """The same if nothing was noted for an hour; whichever process comes first does it for all of them."""
     file = services.settings.heads_file
     age = abs(services.clock().timestamp() - file.stat().st_mtime) if file.exists() else NOTE_EVERY.total_seconds()
     return note_heads(services) if age >= NOTE_EVERY.total_seconds() else 0

@@ -6,36 +6,28 @@ the MAC of the line before and the JSON, so that no line can be altered, moved o
 journal: its `n` is that of the last line which was dropped and would still be needed by a backup as old.
 """
 
-import fcntl
 import json
 import os
 import re
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
-from itertools import chain, islice
+from datetime import datetime
+from itertools import chain
 from pathlib import Path
-from time import monotonic, sleep
-from typing import Any
+from typing import Any, BinaryIO
 
 from capture.errors import BackupRefused, Unavailable
-from capture.sealing.files import append_whole, sync_folder, write_new
+from capture.sealing.files import append_whole, write_new
+from capture.store.locked import locked
 from capture.store.vault import Vault
 
 PURGED, RESTORED, LOCKED, REPLACED = "purged", "restored", "locked", "replaced"
 MEMBER, TOKEN = "member removed", "token revoked"
-_LASTING = frozenset({PURGED, MEMBER, TOKEN})
-"""Ends that no time brings about by itself."""
-KEEP_LINKS = timedelta(days=60)
-"""How long the end of a link is kept: after 28 days none of an older backup works any longer, whatever became of it."""
-KEEP_LASTING = timedelta(days=400)
-"""How long the other ends are kept, and so how old a backup may be that the journal covers."""
-_TRIM_EVERY = timedelta(days=1)
+PATIENCE = 5.0
+"""Seconds for which the lock of the file is waited for."""
 _TAIL = 8_192
-PATIENCE, _LOOK = 5.0, 0.01
-"""Seconds for which the lock of the file is waited for, and between two looks at it."""
 _LINE = re.compile(rb"([0-9a-f]{64}) (\{.*\})")
 
 
@@ -80,21 +72,20 @@ class Journal:
     def __init__(self, path: Path, vault: Vault) -> None:
         self.path = path
         self._vault = vault
-        self._only_grows = False
 
     def note(self, endings: Sequence[Ending]) -> None:
         """Add a line for each, and return when they are durable. Unavailable when that cannot be promised."""
         if not endings:
             return
         try:
-            with self._held() as file:
+            with self.held() as file:
                 last, written = self._last(file), b""
                 for ending in endings:
-                    last = self._line(last.number + 1, last.mac, asdict(ending))
-                    written += _text(last)
+                    last = self.line(last.number + 1, last.mac, asdict(ending))
+                    written += text_of(last)
                 self._write(file, written)
         except OSError as error:
-            raise self._away(error) from error
+            raise self.away(error) from error
         except BackupRefused as error:  # nothing for whoever is in front of the page
             raise Unavailable(hint=error.sentence) from error
 
@@ -102,13 +93,13 @@ class Journal:
         """Make the file unless it is there. Unavailable when it cannot be made."""
         if self.path.exists():
             return
-        first = self._line(0, "", {"journal": secrets.token_hex(16), "at": now.isoformat()})
+        first = self.line(0, "", {"journal": secrets.token_hex(16), "at": now.isoformat()})
         try:
-            write_new(self.path, _text(first))
+            write_new(self.path, text_of(first))
         except FileExistsError:  # another process started at the same moment
             return
         except OSError as error:
-            raise self._away(error) from error
+            raise self.away(error) from error
 
     def position(self) -> Position | None:
         """How far it has come; None if there is no journal."""
@@ -119,85 +110,13 @@ class Journal:
 
     def read(self) -> Iterator[Line]:
         """Every line; what a power loss cut short was never one, and is left out. BackupRefused where one was altered or taken."""
-        last, torn, whole = None, 0, False
         try:
             with self.path.open("rb") as file:
-                for place, text in enumerate(file, 1):
-                    line = self._parse(text, last.mac if last else "")
-                    if line is None:
-                        torn, whole = torn or place, text.endswith(b"\n")
-                        continue
-                    last, torn = line, 0
-                    yield line
+                reader = self.reader(file)
+                yield from reader.lines()
+                reader.check_end(self.path)
         except OSError as error:
-            raise self._away(error) from error
-        if last is None or (torn and whole):
-            raise BackupRefused(
-                f"line {torn or 1} of {self.path} was altered, or one before it is missing.", code="journal-altered"
-            )
-
-    def trim(self, now: datetime) -> int:
-        """Once a day, drop the lines that no backup needs any longer; how many.
-
-        What is old is told by the look of the day before, so that a clock which runs ahead and is put right within a day drops
-        nothing before its time. Does nothing where lines can only be added to the file.
-        """
-        if self._only_grows:
-            return 0
-        first = next(self.read())
-        looked = datetime.fromisoformat(first.said["at"])
-        if looked <= now < looked + _TRIM_EVERY:
-            return 0
-        then = min(looked, now)
-        try:
-            with self._held():
-                base, last = first.number, first.number
-                for line in islice(self.read(), 1, None):
-                    last = line.number
-                    if line.said["act"] in _LASTING and _is_over(line, then):
-                        base = line.number
-                return self._replace(base, first.said["journal"], now, lambda line: line.number == last or not _is_over(line, then))
-        except PermissionError:
-            self._only_grows = True  # it need not be tried each minute
-            return 0
-        except OSError as error:
-            raise self._away(error) from error
-
-    def _replace(self, base: int, journal: str, now: datetime, is_kept: Callable[[Line], bool]) -> int:
-        """Write the file anew, under another name until it is whole; how many lines were left out."""
-        temporary, dropped = self.path.with_name(f".{self.path.name}.{secrets.token_hex(8)}"), 0
-        before = self._line(base, "", {"journal": journal, "at": now.isoformat()})
-        try:
-            with temporary.open("xb") as file:
-                os.fchmod(file.fileno(), 0o600)
-                file.write(_text(before))
-                for line in islice(self.read(), 1, None):
-                    if is_kept(line):
-                        before = self._line(line.number, before.mac, asdict(line.ending))
-                        file.write(_text(before))
-                    else:
-                        dropped += 1
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
-        sync_folder(self.path.parent)
-        return dropped
-
-    @contextmanager
-    def _held(self) -> Iterator[int]:
-        """The file, open and locked; never one that `trim` has put another in the place of. OSError where it stays locked."""
-        until = monotonic() + PATIENCE
-        while True:
-            file = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-            try:
-                _lock(file, until)  # given back by close
-                if os.path.samestat(os.fstat(file), self.path.stat()):
-                    yield file
-                    return
-            finally:
-                os.close(file)
+            raise self.away(error) from error
 
     def _write(self, file: int, data: bytes) -> None:
         size = os.fstat(file).st_size
@@ -206,10 +125,10 @@ class Journal:
 
     def _look_at_last(self) -> Line:
         try:
-            with self._held() as file:
+            with self.held() as file:
                 return self._last(file)
         except OSError as error:
-            raise self._away(error) from error
+            raise self.away(error) from error
 
     def _last(self, file: int) -> Line:
         """The last whole line, told by the one before it."""
@@ -226,7 +145,16 @@ class Journal:
                 return found
         raise BackupRefused(f"{self.path} holds no line that this service wrote.", code="journal-altered")
 
-    def _line(self, number: int, before: str, said: dict[str, Any]) -> Line:
+    def held(self) -> AbstractContextManager[int]:
+        """The file, open for adding and locked. OSError where it stays locked."""
+        return locked(self.path, os.O_RDWR | os.O_APPEND, PATIENCE)
+
+    def reader(self, file: BinaryIO) -> "Reader":
+        """Reads the lines of this journal from a file that is at its start."""
+        return Reader(file, self._parse)
+
+    def line(self, number: int, before: str, said: dict[str, Any]) -> Line:
+        """A line that follows on the one with that MAC."""
         said = {"n": number, **said}
         return Line(number, self._vault.mac("journal", before + json.dumps(said)), said)
 
@@ -234,18 +162,47 @@ class Journal:
         line = _unchecked(text)
         return line if line and line.mac == self._vault.mac("journal", before + json.dumps(line.said)) else None
 
-    def _away(self, error: OSError) -> Unavailable:
+    def away(self, error: OSError) -> Unavailable:
+        """What is raised where the file cannot be read or written."""
         return Unavailable(hint=f"what ended cannot be noted in {self.path}: {error.strerror}")
 
 
-def _lock(file: int, until: float) -> None:
-    while True:
-        try:
-            return fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if monotonic() > until:
-                raise
-        sleep(_LOOK)
+class Reader:
+    """Reads lines, each told by the one before it. `last` is the last one, `offset` how many bytes were read."""
+
+    def __init__(self, file: BinaryIO, parse: Callable[[bytes, str], Line | None]) -> None:
+        self._file = file
+        self._parse = parse
+        self._place = self._torn = 0
+        self._cut = False
+        self.last: Line | None = None
+        self.offset = 0
+
+    def lines(self, until: int | None = None) -> Iterator[Line]:
+        """The lines that were not read yet: all, or those in so many bytes, and of these none that may have been cut off there."""
+        while until is None or self.offset < until:
+            text = self._file.readline()
+            if not text:
+                return
+            self._cut = not text.endswith(b"\n")
+            if self._cut and until is not None:
+                self._file.seek(self.offset)
+                return
+            self.offset += len(text)
+            self._place += 1
+            line = self._parse(text, self.last.mac if self.last else "")
+            if line is None:
+                self._torn = self._torn or self._place
+                continue
+            self.last, self._torn = line, 0
+            yield line
+
+    def check_end(self, path: Path) -> None:
+        """BackupRefused, naming the file, where a line was altered or is missing: then none after it could be told."""
+        if self.last is None or (self._torn and not self._cut):
+            raise BackupRefused(
+                f"line {self._torn or 1} of {path} was altered, or one before it is missing.", code="journal-altered"
+            )
 
 
 def since(lines: Iterable[Line], position: Position, heads: Mapping[str, int]) -> list[Ending] | None:
@@ -274,7 +231,8 @@ def since(lines: Iterable[Line], position: Position, heads: Mapping[str, int]) -
     return found if last >= position.number else None
 
 
-def _text(line: Line) -> bytes:
+def text_of(line: Line) -> bytes:
+    """The line as it stands in the file."""
     return f"{line.mac} {json.dumps(line.said)}\n".encode()
 
 
@@ -285,8 +243,3 @@ def _unchecked(text: bytes) -> Line | None:
     except ValueError:
         return None
     return Line(said["n"], match[1].decode(), said) if match and isinstance(said.get("n"), int) else None
-
-
-def _is_over(line: Line, now: datetime) -> bool:
-    keep = KEEP_LASTING if line.said["act"] in _LASTING else KEEP_LINKS
-    return line.said["act"] != RESTORED and datetime.fromisoformat(line.said["at"]) < now - keep

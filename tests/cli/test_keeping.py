@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from capture.actions.note_heads import note_due_heads
+from capture.actions.trim_journal import make_trimming
 from capture.services import Services
 from tests.builders import make_practice, make_request, make_submitted, photos_of
 from tests.cli.conftest import Command
@@ -75,7 +75,7 @@ def test_without_journal_and_parts(capture: Command, open_services: Callable[[],
 def test_a_journal_that_was_altered_is_told(
     capture: Command, open_services: Callable[[], Services], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """`capture check` counts what was noted, and names a line that was altered; the worker's sweep logs it and goes on."""
+    """`capture check` counts what was noted, and names a line that was altered; the worker logs it and goes on."""
     services = open_services()
     asked = make_request(services, make_practice(services))
     make_submitted(services, asked)
@@ -83,5 +83,5 @@ def test_a_journal_that_was_altered_is_told(
     assert f"ok       journal: 1 ends of links and deletions are noted in {path}" in capture("check").stdout
     path.write_bytes(path.read_bytes().replace(b'{"n": 0', b'{"n": 1'))
     assert f"PROBLEM  journal: line 1 of {path} was altered" in capture("check", code=4).stdout
-    assert note_due_heads(services) == 1
+    assert not make_trimming(services)()
     assert f"the journal: line 1 of {path} was altered" in caplog.text

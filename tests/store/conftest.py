@@ -8,6 +8,7 @@ from shutil import copyfile
 import pytest
 
 from capture.store.database import Database
+from capture.store.journal import Journal
 from capture.store.models import Practice
 from capture.store.practices import insert_practice
 from capture.store.vault import Vault
@@ -25,6 +26,13 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(scope="session")
 def vault() -> Vault:
     return Vault(bytes(range(32)))
+
+
+@pytest.fixture
+def journal(tmp_path: Path, vault: Vault) -> Journal:
+    made = Journal(tmp_path / "journal.log", vault)
+    made.begin(NOW)
+    return made
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

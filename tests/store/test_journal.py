@@ -1,54 +1,18 @@
-"""The journal of what ended: durable before the act counts, authenticated, bounded (SECURITY 42)."""
+"""The journal of what ended: durable before the act counts, authenticated (SECURITY 42). How it is kept short: test_trimming.py."""
 
 import fcntl
 import os
-import subprocess
-import sys
-from collections.abc import Sequence
-from datetime import timedelta
 from pathlib import Path
-from time import sleep
 
 import pytest
 
 from capture.errors import BackupRefused, Unavailable
-from capture.settings import ROOT
-from capture.store.journal import KEEP_LASTING, KEEP_LINKS, MEMBER, PURGED, RESTORED, Ending, Journal, Position, since
+from capture.store.journal import PURGED, RESTORED, Ending, Journal
+from capture.store.trimming import Trimmer
 from capture.store.vault import Vault
 from tests.store.conftest import NOW
 from tests.store.keeping import room_for
-
-DAY = timedelta(days=1)
-MANY = """
-import sys
-from pathlib import Path
-from capture.store.journal import Ending, Journal
-from capture.store.vault import Vault
-journal = Journal(Path(sys.argv[1]), Vault(bytes(range(32))))
-for number in range(1, 31):
-    journal.note([Ending("2026-11-22T10:00:00+00:00", "submitted", sys.argv[2], number, "r")])
-"""
-
-
-@pytest.fixture
-def journal(tmp_path: Path, vault: Vault) -> Journal:
-    made = Journal(tmp_path / "journal.log", vault)
-    made.begin(NOW)
-    return made
-
-
-def ending(number: int, act: str = "submitted", practice: str = "p", days: float = 0) -> Ending:
-    return Ending((NOW + days * DAY).isoformat(), act, practice, number, f"request {number}")
-
-
-def numbers(journal: Journal) -> list[int]:
-    return [line.number for line in journal.read()]
-
-
-def at(journal: Journal) -> Position:
-    found = journal.position()
-    assert found
-    return found
+from tests.store.noted import DAY, after, at, ending, numbers
 
 
 def test_what_was_noted_is_read_back(journal: Journal, vault: Vault) -> None:
@@ -133,31 +97,6 @@ def test_a_disk_that_is_nearly_full(journal: Journal, monkeypatch: pytest.Monkey
     assert at(journal).number == 2
 
 
-def test_processes_wait_for_each_other(journal: Journal) -> None:
-    """Three processes that note at the same time, while the file is written anew, lose nothing and break nothing."""
-    command = [sys.executable, "-c", MANY, str(journal.path)]
-    running = [subprocess.Popen([*command, practice], cwd=ROOT) for practice in "abc"]
-    day = 0
-    while any(process.poll() is None for process in running):
-        day += 1
-        journal.trim(NOW + day % 40 * DAY)
-        sleep(0.05)
-    assert [process.returncode for process in running] == [0, 0, 0]
-    found = [line.ending for line in journal.read() if line.number]
-    assert numbers(journal) == list(range(91))
-    for practice in "abc":
-        assert [one.number for one in found if one.practice == practice] == list(range(1, 31))
-
-
-def heads(**numbers: int) -> dict[str, int]:
-    return numbers
-
-
-def after(journal: Journal, position: Position, **heads: int) -> list[int] | None:
-    found = since(journal.read(), position, heads)
-    return None if found is None else [one.number for one in found]
-
-
 def test_what_ended_since_a_backup(journal: Journal) -> None:
     """What the backup's own chain has is left out, also where it was noted before the backup looked and committed after."""
     start = at(journal)
@@ -192,21 +131,12 @@ def test_a_journal_that_does_not_cover_a_backup(journal: Journal, tmp_path: Path
     other.begin(NOW)
     other.note([ending(1), ending(2)])
     assert after(other, position) is None
-    journal.trim(NOW + 401 * DAY)
-    journal.trim(NOW + 402 * DAY)
+    for days in (401, 402):
+        Trimmer(journal).trim(NOW + days * DAY)
     assert numbers(journal) == [1, 2]
     assert (after(journal, old), after(journal, position, p=2)) == (None, [])
     journal.path.write_bytes(before)
     assert after(journal, position) is None
-
-
-def test_the_end_of_access_is_kept_as_long_as_a_deletion(journal: Journal) -> None:
-    """That a member was removed or a token revoked is needed by a backup of any age that the journal covers."""
-    old = at(journal)
-    journal.note([ending(1, MEMBER), ending(2)])
-    assert trimmed(journal, 300, 301) == [0, 1, 2]
-    assert trimmed(journal, 401, 402) == [1, 2]
-    assert after(journal, old) is None
 
 
 def test_a_journal_that_is_all_altered_stops_the_act(journal: Journal) -> None:
@@ -218,32 +148,6 @@ def test_a_journal_that_is_all_altered_stops_the_act(journal: Journal) -> None:
     assert str(journal.path) not in caught.value.sentence
 
 
-def trimmed(journal: Journal, *days: float) -> list[int]:
-    for day in days:
-        journal.trim(NOW + day * DAY)
-    return numbers(journal)
-
-
-@pytest.mark.parametrize(
-    ("days", "left"),
-    [
-        ([59, 60], [0, 1, 2, 3, 4]),
-        ([61, 61.5], [0, 1, 2, 3, 4]),
-        ([61, 62], [0, 2, 3, 4]),
-        ([401, 402], [2, 3, 4]),
-        ([500, 0, 1], [0, 1, 2, 3, 4]),
-        ([500, 0, 40, 41], [0, 1, 2, 3, 4]),
-    ],
-)
-def test_what_no_backup_needs_is_dropped(journal: Journal, days: Sequence[float], left: list[int]) -> None:
-    """The end of a link goes after 60 days, a deletion after 400; a clock that ran ahead for less than a day drops nothing."""
-    assert (KEEP_LINKS, KEEP_LASTING) == (60 * DAY, 400 * DAY)
-    journal.note([ending(1), ending(2, PURGED), ending(3, RESTORED), ending(4)])
-    assert trimmed(journal, *days) == left
-    journal.note([ending(5)])
-    assert at(journal).number == 5
-
-
 def test_a_file_that_stays_locked(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever submits waits a bounded time for another process that is at the file, and is then told to try again."""
     monkeypatch.setattr("capture.store.journal.PATIENCE", 0.05)
@@ -253,18 +157,3 @@ def test_a_file_that_stays_locked(journal: Journal, monkeypatch: pytest.MonkeyPa
             journal.note([ending(1)])
     journal.note([ending(1)])
     assert numbers(journal) == [0, 1]
-
-
-def test_a_file_that_takes_lines_only_is_left_alone(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the file cannot be replaced (`chattr +a`) nothing is dropped, nothing fails, and it is tried once, not each minute."""
-    tries = []
-
-    def refuse(*_: object) -> None:
-        tries.append(1)
-        raise PermissionError(1, os.strerror(1))
-
-    journal.note([ending(1), ending(2)])
-    monkeypatch.setattr(Path, "replace", refuse)
-    assert trimmed(journal, 70, 71) == [0, 1, 2]
-    assert len(tries) == 1
-    assert [path.name for path in journal.path.parent.iterdir()] == ["journal.log"]
