@@ -6,6 +6,7 @@ from datetime import timedelta, timezone
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.event import listen, remove
 
 from capture.domain.requests import State
 from capture.store.audit import append, check_chain, event_hash, list_events
@@ -102,6 +103,39 @@ def test_truncation_is_found(database: Database, chain: str) -> None:
     assert found(database, chain) == "the chain ends at event 0, not 5"
     tamper(database, f"DELETE FROM audit_heads WHERE practice_id = '{chain}'")
     assert found(database, chain) == "the end of the chain is missing"
+
+
+def test_an_event_put_behind_the_end_is_found(database: Database, chain: str) -> None:
+    """An event that follows on the last one, and that the head does not know, was put there by somebody else (SECURITY 39)."""
+    with database.write() as db:
+        last = db.get_one(AuditEvent, (chain, 5))
+        values = {"actor": "a", "action": "b", "subject": "", "facts": "{}", "at": NOW}
+        event = AuditEvent(practice_id=chain, number=6, previous=last.hash, **values)
+        event.hash = event_hash(event)
+        db.add(event)
+    assert found(database, chain) == "the chain ends at event 6, not 5"
+
+
+def test_a_chain_that_grows_meanwhile_is_whole(database: Database, chain: str) -> None:
+    """An event that is added at any moment of the check is no tampering, whatever the check has read by then (SECURITY 39)."""
+    added: list[str] = []
+
+    def add(*event: object) -> None:
+        if len(added) < 5 and (not added or added[-1] == "done"):
+            added.append("begun")
+            with database.write() as db:
+                append(db, chain, actor="operator", action="counted", subject="", at=NOW)
+            added[-1] = "done"
+
+    for moment in ("before_cursor_execute", "after_cursor_execute"):
+        added.clear()
+        listen(database.engine, moment, add)
+        try:
+            assert found(database, chain) == ""
+        finally:
+            remove(database.engine, moment, add)
+        assert len(added) > 1
+        assert found(database, chain) == ""
 
 
 def test_an_event_moved_to_another_chain_is_found(database: Database, chain: str) -> None:
