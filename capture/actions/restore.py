@@ -22,7 +22,8 @@ NOT_EMPTY = "There is a database already, and a restore writes into an empty one
 @dataclass
 class Restored:
     """What a restore did: links ended, requests deleted, members and tokens that lost their access again, parts put into the store
-    or found there, those that the backup lacks, bundles that nobody had opened.
+    or found there, those that the backup lacks, bundles that nobody had opened; and later snapshots that cannot say any longer
+    which parts they took out of the backup, so that some of those that it lacks may have been deleted since.
     """
 
     snapshot: int
@@ -33,6 +34,7 @@ class Restored:
     parts: int = 0
     missing: list[str] = field(default_factory=list)
     unopened: int = 0
+    unread: list[int] = field(default_factory=list)
 
 
 def check_backup(services: Services, folder: Path, number: int | None, step: Callable[[int], None] = lambda _: None) -> Restored:
@@ -41,8 +43,8 @@ def check_backup(services: Services, folder: Path, number: int | None, step: Cal
     BackupRefused names a file of the snapshot that is not as it was written.
     """
     backups, number, manifest = _find(services, folder, number)
-    lost = _lost(backups, number, manifest)
-    checked = Restored(number, manifest.made_at, missing=list(manifest.missing))
+    lost, unread = _lost(backups, number, manifest)
+    checked = Restored(number, manifest.made_at, missing=list(manifest.missing), unread=unread)
     parts = backups.open_parts()
     for row, facts in named_parts(backups.lines(number, f"{dumps.PARTS}.jsonl")):
         if row["blob"] not in lost:
@@ -76,8 +78,8 @@ def restore(
         dumps.build(connection, manifest.revision, lambda name: backups.lines(number, f"{name}.jsonl"))
         with services.database.session_on(connection) as db:
             endings = None if without_journal else _endings(services, manifest, restoring.heads_of(db))
-            lost = _lost(backups, number, manifest) - set(manifest.missing)
-            done.deleted += restoring.drop_gone(db, lost, now)
+            lost, _ = _lost(backups, number, manifest)
+            done.deleted += restoring.drop_gone(db, lost - set(manifest.missing), now)
             learned = restoring.apply_rules(db, now) if endings is None else restoring.apply_endings(db, endings, now)
             done.access = learned.access
             done.ended, done.deleted, done.unopened = learned.ended, done.deleted + learned.deleted, restoring.count_unopened(db)
@@ -121,9 +123,13 @@ def _find(services: Services, folder: Path, number: int | None) -> tuple[Backups
     return backups, found, backups.verify(found)
 
 
-def _lost(backups: Backups, number: int, manifest: Manifest) -> set[str]:
-    """Parts that the snapshot names and the folder need not have: deleted as it was made, or since, or damaged before."""
-    return backups.names(number, GONE) | set(manifest.missing) | backups.removed_since(number)
+def _lost(backups: Backups, number: int, manifest: Manifest) -> tuple[set[str], list[int]]:
+    """Parts that the snapshot names and the folder need not have: deleted as it was made, or since, or damaged before.
+
+    And the later snapshots that cannot say any longer what was deleted.
+    """
+    removed, unread = backups.removed_since(number)
+    return backups.names(number, GONE) | set(manifest.missing) | removed, unread
 
 
 def _endings(services: Services, manifest: Manifest, heads: Mapping[str, int]) -> list[Ending]:

@@ -100,6 +100,7 @@ def restore(folder: Path, snapshot: int | None, without_journal: bool, check: bo
     finally:
         services.close()
     lines = [f"PROBLEM  {name} is missing from the backup, or not as it was sealed" for name in done.missing]
+    lines += [f"PROBLEM  snapshot {later} has rotted: parts that left the backup with it are missing" for later in done.unread]
     what = f"Snapshot {done.snapshot}, made at {done.made_at}"
     if check:
         lines.append(f"{what}, {'has damage' if done.missing else 'is whole'}: {done.parts} photos are as they were sealed.")
@@ -111,5 +112,5 @@ def restore(folder: Path, snapshot: int | None, without_journal: bool, check: bo
         lines.append(f"Members and tokens without access again: {done.access}.")
         lines.append("What came after the backup is not there: docs/running.md says whom to tell.")
     print_result(as_json, asdict(done), "\n".join(lines))
-    if done.missing:
+    if done.missing or done.unread:
         sys.exit(1)

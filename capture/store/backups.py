@@ -16,7 +16,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -124,12 +124,20 @@ class Backups:
         """The names in one of its lists."""
         return {json.loads(line) for line in self.lines(number, name)}
 
-    def removed_since(self, number: int) -> set[str]:
-        """The parts that later snapshots took out of the folder; each of these is verified."""
-        later = [one for one in self.list_numbers() if one > number]
-        return {name for one in later if self.verify(one) for name in self.names(one, REMOVED)}
+    def removed_since(self, number: int) -> tuple[set[str], list[int]]:
+        """The parts that later snapshots took out of the folder; and the snapshots whose list of them is not as it was written."""
+        names: set[str] = set()
+        unread = []
+        for later in (one for one in self.list_numbers() if one > number):
+            try:
+                self._verify(self.path(later), [REMOVED])
+                names |= self.names(later, REMOVED)
+            except BackupRefused:
+                unread.append(later)
+        return names, unread
 
-    def _verify(self, path: Path) -> Manifest:
+    def _verify(self, path: Path, only: Collection[str] = ()) -> Manifest:
+        """Compare the manifest with its MAC, and each of its files, or some `only`, with the manifest."""
         try:
             text, mac = (path / "manifest.json").read_bytes(), (path / "manifest.mac").read_bytes()
         except FileNotFoundError as error:
@@ -143,10 +151,10 @@ class Backups:
         if said.pop("format") != FORMAT:
             raise BackupRefused(f"{path} is of a kind that this version does not know.", hint="use a newer version")
         manifest = Manifest(**{**said, "files": {name: FileFacts(**facts) for name, facts in said["files"].items()}})
-        for name, facts in manifest.files.items():
+        for name in only or manifest.files:
             if not (path / name).is_file():
                 raise _altered(path / name, "is missing")
-            if _facts(path / name) != facts:
+            if _facts(path / name) != manifest.files[name]:
                 raise _altered(path / name, "is not as it was written")
         return manifest
 

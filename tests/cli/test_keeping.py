@@ -45,6 +45,8 @@ def test_there_and_back(
     manifest = tmp_path / "there" / "snapshots" / "000003" / "manifest.json"
     manifest.write_bytes(manifest.read_bytes() + b" ")
     assert capture.json("restore", "there", "--check", code=3)["error"]["code"] == "backup-altered"
+    older = capture("restore", "there", "--check", "--snapshot", 2, code=1).stdout
+    assert "PROBLEM  snapshot 3 has rotted: parts that left the backup with it are missing" in older
     assert (
         "--check, --parts and --without-journal do not go together" in capture("restore", "x", "--check", "--parts", code=2).stderr
     )

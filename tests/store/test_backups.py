@@ -224,6 +224,32 @@ def test_what_is_not_as_it_was_written_is_refused(place: Place, how: str) -> Non
     target.database.close()
 
 
+@pytest.mark.parametrize("name", ["requests.jsonl", "removed.jsonl", "manifest.json", "manifest.mac"])
+def test_a_later_snapshot_that_has_rotted_stops_no_older_one(place: Place, name: str) -> None:
+    """Faults: an older snapshot is brought back whatever became of later ones; parts that one of those took out may be missing."""
+    services = place.services
+    asked = make_request(services, make_practice(services))
+    agree_patient(services, asked)
+    take_photo(services, asked, "close-up")
+    take_photo(services, asked, "context")
+    (retaken,) = (photo.blob for photo in photos_of(services, asked) if photo.view == "context")
+    place.back_up()
+    take_photo(services, asked, "context")
+    assert [place.back_up().removed for _ in range(2)] == [1, 0]
+    path = place.backups / "snapshots" / "000002" / name
+    path.write_bytes(path.read_bytes() + b"x")
+    needed = name != "requests.jsonl"  # of a later one nothing but its list is
+    checked = check_backup(services, place.backups, 1)
+    assert (checked.parts, checked.missing, checked.unread) == (1, [retaken], [2]) if needed else (1, [], [])
+    with place.restored(snapshot=1) as (there, restored):
+        assert (restored.parts, restored.missing, restored.unread) == ((1, [retaken], [2]) if needed else (1, [], []))
+        assert list(scrub_all(there).damaged) == restored.missing
+        assert state_of(there, asked) == "confirmed"
+    with pytest.raises(BackupRefused):
+        check_backup(services, place.backups, 2)
+    assert check_backup(services, place.backups, None).unread == []
+
+
 def test_other_keys_are_refused(place: Place) -> None:
     """A backup that another service made, or keys that are not its own, is told before anything is written."""
     place.back_up()
