@@ -19,6 +19,7 @@ from capture.domain.openid import load_providers
 from capture.domain.presets import load_presets
 from capture.domain.protocols import load_catalogue
 from capture.domain.quality import load_thresholds
+from capture.domain.scrubbing import BEGIN, END
 from capture.errors import SettingsError
 from capture.inbox import load_inboxes
 from capture.inbox.options import Options
@@ -29,10 +30,11 @@ from capture.photos.arriving import Arriving
 from capture.sealing.keys import SigningKey
 from capture.services import Services
 from capture.settings import ROOT, Settings
-from capture.store.blobs import BlobStore, FolderBlobs
+from capture.store.blobs import BlobStore, FolderBlobs, begin_store
 from capture.store.blobs_s3 import S3Blobs, words_of
 from capture.store.database import Database, database_exists
 from capture.store.journal import Journal
+from capture.store.scrubbing import next_parts
 from capture.store.vault import check_private, load_vault, make_folder
 from capture.web import (
     IdConverter,
@@ -82,7 +84,8 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now, re
     presets = load_presets(ROOT / "config" / "presets.toml")
     make_folder(settings.var)
     check_private(settings.var)
-    fresh = not (restoring or database_exists(settings.database))
+    there = database_exists(settings.database)
+    fresh = not (restoring or there)
     vault = load_vault(settings.keys, may_create=fresh)
     signing_key = _signing_key(settings, may_create=fresh)
     journal = Journal(settings.journal_file, vault)
@@ -90,6 +93,9 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now, re
     if not restoring:
         database.migrate()
         journal.begin(clock())
+    blobs = choose_blobs(settings)
+    if not settings.blobs:
+        begin_store(settings.var / "blobs", is_new=not there or not (restoring or _has_parts(database)))
     return Services(
         settings=settings,
         catalogue=catalogue,
@@ -99,7 +105,7 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now, re
         signing_key=signing_key,
         database=database,
         journal=journal,
-        blobs=choose_blobs(settings),
+        blobs=blobs,
         cleaner=Cleaner(workers=settings.cleaners),
         arriving=Arriving(memory=settings.upload_memory, lifetime=timedelta(minutes=settings.upload_minutes), clock=clock),
         inboxes=load_inboxes(_file(settings.inboxes)),
@@ -110,10 +116,15 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now, re
     )
 
 
+def _has_parts(database: Database) -> bool:
+    with database.read() as db:
+        return bool(next_parts(db, BEGIN, END, 1))
+
+
 def choose_blobs(settings: Settings) -> BlobStore:
     """Where sealed parts lie; SettingsError where the setting names no bucket as docs/settings.md says."""
     if not settings.blobs:
-        return FolderBlobs(settings.var / "blobs")
+        return FolderBlobs(settings.var / "blobs", marked=True)
     problems: list[str] = []
     prefix, words = words_of(settings.blobs)
     options = Options("blobs", words, ROOT, problems, kind="setting")

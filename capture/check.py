@@ -13,6 +13,7 @@ from capture.domain.messages import LONGEST_TEXT, reminder, text_message
 from capture.domain.openid import load_providers
 from capture.domain.presets import load_presets
 from capture.domain.protocols import load_catalogue
+from capture.domain.scrubbing import BEGIN, END
 from capture.errors import CaptureError, SettingsError
 from capture.inbox import load_inboxes
 from capture.inbox.base import Checks
@@ -20,13 +21,14 @@ from capture.notify import choose_messengers
 from capture.sealing.keys import SigningKey
 from capture.settings import ROOT, Settings, load_settings
 from capture.store.audit import check_chain
+from capture.store.blobs import NO_STORE, is_store
 from capture.store.blobs_s3 import S3Blobs
 from capture.store.database import Database, database_exists, find_weaknesses, is_alive
 from capture.store.delivery_list import list_open
 from capture.store.journal import Journal
 from capture.store.practices import list_practices
 from capture.store.recipients import current_recipients
-from capture.store.scrubbing import list_damages
+from capture.store.scrubbing import list_damages, next_parts
 from capture.store.vault import check_private, load_vault
 
 MOST = 20
@@ -182,6 +184,9 @@ def _find_database(settings: Settings) -> list[Finding]:
             if damaged:
                 fact = f"damaged or missing in the store, of these receipts: {', '.join(damaged)}"
                 findings.append(Finding(False, "stored parts", fact, "capture restore DIR --parts puts back what a backup has"))
+            if not (settings.blobs or is_store(settings.var / "blobs")) and next_parts(db, BEGIN, END, 1):
+                hint = "mount it; if it is lost for good docs/running.md says what to do"
+                findings.append(Finding(False, "sealed photos", f"{settings.var / 'blobs'} {NO_STORE}", hint))
             findings += _find_deliveries(db)
         findings.append(_find_journal(Journal(settings.journal_file, vault), apart=bool(settings.journal)))
     finally:

@@ -19,6 +19,10 @@ from capture.store.vault import make_folder
 _NAME = re.compile(r"[0-9a-f]{32}/[0-9a-f]{32}\.age")
 _TORN = re.compile(r"[0-9a-f]{32}/\.[0-9a-f]{16}\.part")
 """What a write leaves behind whose process died (sealing/files.py)."""
+_REQUEST = re.compile(r"[0-9a-f]{32}")
+MARK = ".capture-store"
+"""A file that says of a folder that it is the store: one where a share is not mounted looks like a store without parts."""
+NO_STORE = f"is not the store of sealed photos: neither they nor its mark {MARK} are in it"
 _CHUNK = 65_536
 
 
@@ -59,16 +63,18 @@ def check_name(name: str) -> None:
 
 
 class FolderBlobs:
-    """A BlobStore in a folder of this machine."""
+    """A BlobStore in a folder of this machine; where `marked` only in one that has the mark, or parts: else it is Unavailable."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, marked: bool = False) -> None:
         self._folder = folder
+        self._marked = marked
         make_folder(folder)
         sync_folder(folder.parent)
 
     def put(self, name: str, data: bytes) -> None:
         """See BlobStore."""
         path = self._path(name)
+        self._check_here()
         try:
             path.parent.mkdir(mode=0o700, exist_ok=True)
             sync_folder(self._folder)  # even if it was there: who made it may not have come that far
@@ -82,12 +88,17 @@ class FolderBlobs:
     def read(self, name: str) -> Iterator[bytes]:
         """See BlobStore."""
         pieces = _pieces(self._path(name))
-        next(pieces)  # opens the file now: what is missing must be told before anything is sent
+        try:
+            next(pieces)  # opens the file now: what is missing must be told before anything is sent
+        except NotFound:
+            self._check_here()
+            raise
         return pieces
 
     def delete(self, name: str) -> None:
         """See BlobStore."""
         path = self._folder / name if _TORN.fullmatch(name) else self._path(name)
+        self._check_here()
         try:
             path.unlink(missing_ok=True)
             sync_folder(path.parent)
@@ -100,6 +111,7 @@ class FolderBlobs:
 
     def names(self, after: str = "") -> Iterator[tuple[str, datetime]]:
         """See BlobStore."""
+        self._check_here()
         try:
             for folder in sorted(path.name for path in self._folder.iterdir() if path.name >= after.partition("/")[0]):
                 for name, written in self._in(folder):
@@ -115,6 +127,10 @@ class FolderBlobs:
         except OSError:
             return None
 
+    def _check_here(self) -> None:
+        if self._marked and not begin_store(self._folder, is_new=False):
+            raise Unavailable(hint=f"{self._folder} {NO_STORE}; is what belongs there mounted?")
+
     def _in(self, folder: str) -> list[tuple[str, datetime]]:
         """The names in one folder, in order; none if it is gone by now."""
         found = []
@@ -129,6 +145,24 @@ class FolderBlobs:
     def _path(self, name: str) -> Path:
         check_name(name)
         return self._folder / name
+
+
+def begin_store(folder: Path, *, is_new: bool) -> bool:
+    """Mark a folder that is new, or that a version before has put parts into; whether it is the store."""
+    if not is_store(folder) and not is_new:
+        return False
+    with suppress(OSError):  # another process was quicker; or no space is left, and the next look may do it
+        if not (folder / MARK).exists():
+            write_new(folder / MARK, b"Sealed photos of Capture lie here.\n")
+    return True
+
+
+def is_store(folder: Path) -> bool:
+    """Whether a folder has the mark, or the folder of a request in it."""
+    try:
+        return (folder / MARK).exists() or any(_REQUEST.fullmatch(path.name) for path in folder.iterdir())
+    except OSError:
+        return False
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

@@ -14,7 +14,7 @@ import pytest
 from capture.app import choose_blobs
 from capture.errors import CaptureError, NotFound, SettingsError, Unavailable
 from capture.settings import ROOT, load_settings
-from capture.store.blobs import BlobStore, FolderBlobs, new_name
+from capture.store.blobs import BlobStore, FolderBlobs, begin_store, new_name
 from capture.store.models import new_id
 from tests import needs
 from tests.fault_proxy import fault_proxy
@@ -70,6 +70,24 @@ def test_nobody_else_can_read_it(blobs: FolderBlobs, tmp_path: Path) -> None:
     path = tmp_path / "blobs" / name
     assert path.stat().st_mode & 0o777 == 0o600
     assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_a_folder_without_its_mark_is_away(tmp_path: Path) -> None:
+    """Nothing is written, removed, missing or listed in an empty folder without the mark, which a start puts into a new one."""
+    folder, name = tmp_path / "blobs", new_name(new_id())
+    blobs = FolderBlobs(folder, marked=True)
+    for act in (lambda: blobs.put(name, b"1"), lambda: blobs.read(name), lambda: blobs.delete(name), lambda: list(blobs.names())):
+        with pytest.raises(Unavailable) as caught:
+            act()
+        assert "mounted" in (caught.value.hint or "")
+    assert not begin_store(folder, is_new=False)
+    assert list(folder.iterdir()) == []
+    assert begin_store(folder, is_new=True)
+    blobs.put(name, b"1")
+    assert [found for found, _ in blobs.names()] == [name]
+    blobs.delete(name)
+    with pytest.raises(NotFound):
+        blobs.read(name)
 
 
 def test_a_name_is_written_once(store: BlobStore) -> None:
