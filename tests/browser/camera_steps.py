@@ -59,8 +59,7 @@ def camera_browser(browser: Browser, folder: Path, scenes: Sequence[Image.Image]
 @contextmanager
 def launched(browser: Browser, *args: str) -> Iterator[Browser]:
     """Another browser of the same kind, with these arguments beside the usual ones."""
-    chromium = needs.program("chromium", "chromium-browser", "google-chrome", install="apt install chromium")
-    other = browser.browser_type.launch(executable_path=chromium, args=[*ARGS, *args])
+    other = browser.browser_type.launch(executable_path=needs.chromium(whole=True), args=[*ARGS, *args])
     yield other
     other.close()
 

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from capture.cli import main
 from tests import needs
 from tests.browser.axe import CLEAN, check_accessible, check_accessible_without_script, listen
+from tests.system.server import environment
 
 __all__ = ["check_accessible", "check_accessible_without_script"]
 ROOT = Path(__file__).parents[2]
@@ -75,10 +76,9 @@ def running_demo(var: Path) -> Iterator[Demo]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     command = [sys.executable, "-m", "capture", "demo", "--port", str(port), "--json"]
-    environment = {**os.environ, "CAPTURE_VAR": str(var)}
     with (
         var.with_name("demo.log").open("w") as log,
-        subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT) as process,
+        subprocess.Popen(command, env=environment(var), stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT) as process,
     ):
         assert process.stdout
         tour = json.loads(process.stdout.readline())
@@ -118,10 +118,9 @@ def shared_states(tmp_path_factory: pytest.TempPathFactory) -> None:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
-    chromium = needs.program("chromium", "chromium-browser", "google-chrome", install="apt install chromium")
     with sync_playwright() as playwright:
         expect.set_options(timeout=20_000)
-        launched = playwright.chromium.launch(executable_path=chromium, args=ARGS)
+        launched = playwright.chromium.launch(executable_path=needs.chromium(), args=ARGS)
         yield launched
         launched.close()
 

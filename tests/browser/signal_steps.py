@@ -2,7 +2,6 @@
 
 import base64
 import io
-import os
 import re
 import subprocess
 import sys
@@ -56,7 +55,7 @@ class Service:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        variables = {**os.environ, **environment(self.var), "CAPTURE_ORIGIN": self.line.origin}
+        variables = {**environment(self.var), "CAPTURE_ORIGIN": self.line.origin}
         command = [sys.executable, "-m", "capture", "serve", "--port", str(self.port)]
         with self.var.with_name("server.log").open("a") as log:
             self.process = subprocess.Popen(command, env=variables, stderr=log, cwd=ROOT)

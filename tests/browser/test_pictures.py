@@ -51,8 +51,7 @@ def filming(browser: Browser, folder: Path) -> Iterator[Browser]:
     film = folder / "arm.mjpeg"
     film.write_bytes(sample_photo("context", size=(960, 1280)) * 30)
     camera = ["--use-fake-ui-for-media-stream", "--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={film}"]
-    chromium = needs.program("chromium", "chromium-browser", "google-chrome", install="apt install chromium")
-    launched = browser.browser_type.launch(executable_path=chromium, args=[*ARGS, *camera])
+    launched = browser.browser_type.launch(executable_path=needs.chromium(), args=[*ARGS, *camera])
     yield launched
     launched.close()
 

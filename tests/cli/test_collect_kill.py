@@ -33,10 +33,10 @@ def take_away(desk: Desk, taken: list[tuple[str, bytes]]) -> None:
 
 
 def traced(desk: Desk, trace: Path, *more: str) -> int:
-    """Run the command under strace, which notes its steps and not those that measure coverage; its exit code."""
+    """Run the command under strace, which notes its steps; its exit code."""
     strace = needs.program("strace", install="apt install strace")
     tracer = [strace, "-qq", "-o", str(trace), "-e", f"trace={STEPS}", *more]
-    env = {name: value for name, value in environment(desk.folder / "nowhere").items() if not name.startswith("COVERAGE_")}
+    env = environment(desk.folder / "nowhere")
     return subprocess.run([*tracer, *CAPTURE, *desk.args()], env=env, check=False, capture_output=True, timeout=60).returncode
 
 

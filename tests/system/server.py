@@ -30,9 +30,9 @@ def free_port() -> int:
         return port
 
 
-def environment(var: Path) -> dict[str, str]:
-    """Nothing of this machine's settings but what measures coverage."""
-    kept = {name: value for name, value in os.environ.items() if name == "PATH" or name.startswith("COVERAGE_")}
+def environment(var: Path, *, measured: bool = False) -> dict[str, str]:
+    """Nothing of this machine's settings but, where it must be, what measures coverage: that makes a process slower."""
+    kept = {name: value for name, value in os.environ.items() if name == "PATH" or (measured and name.startswith("COVERAGE_"))}
     return {**kept, "CAPTURE_VAR": str(var), "PYTHONDONTWRITEBYTECODE": "1"}
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from capture.photos.sample import sample_photo
-from tests.system.server import Patient, run, running, wait_until
+from tests.system.server import Patient, environment, run, running, wait_until
 
 BORN = date(1957, 8, 23)
 LABEL, REFERENCE, NOTE = "Quillon Xystus", "AG-77-1234", "It itches by the canal at night ✨"
@@ -49,7 +49,7 @@ class Journey:
     def __init__(self, folder: Path) -> None:
         self.folder = folder / "service"
         self.folder.mkdir()
-        with running(self.folder / "var") as server:
+        with running(self.folder / "var", env=environment(self.folder / "var", measured=True)) as server:
             asked = {"protocol": "lesion", "site": "hand", "side": "left", "dob": BORN.isoformat(), "practice": "A81001"}
             asked |= {"label": LABEL, "reference": REFERENCE}
             options = [word for name, value in asked.items() for word in (f"--{name}", value)]

@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @contextmanager
 def serving(tmp_path: Path, **settings: str) -> Iterator[int]:
     """`capture serve` with these settings, on a port."""
-    port, env = free_port(), {**environment(tmp_path / "var"), **settings}
+    port, env = free_port(), {**environment(tmp_path / "var", measured=True), **settings}
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen([*CAPTURE, "serve", "--port", str(port)], env=env, stderr=log, cwd=ROOT)
         try:

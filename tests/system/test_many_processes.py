@@ -96,7 +96,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     ports = {name: free_port() for name in ("patients", "staff", "one", "two", "desk")}
     origins = {face: f"http://127.0.0.1:{ports[face]}" for face in ("patients", "staff")}
     with running_postgres() as postgres, running_redis() as redis, ExitStack() as stack:
-        shared = {**environment(folder / "var"), "CAPTURE_DATABASE": postgres.create("capture"), "CAPTURE_LIMITS": redis.url}
+        shared = {
+            **environment(folder / "var", measured=True),
+            "CAPTURE_DATABASE": postgres.create("capture"),
+            "CAPTURE_LIMITS": redis.url,
+        }
         shared |= {"CAPTURE_WORKER": "false", "CAPTURE_TRUSTED_PROXIES": "1", "CAPTURE_MAX_PHOTOS": "100"}
         tour = run(folder / "var", "demo", "--no-serve", "--port", str(ports["patients"]), **shared)
         patients = {**shared, "CAPTURE_SURFACE": "patient", "CAPTURE_ORIGIN": origins["patients"]}

@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 
 from capture.photos.sample import sample_photo
 from tests.photos.corpus import insert, segment
-from tests.system.server import CAPTURE, Patient, children, environment, running
+from tests.system.server import CAPTURE, Patient, children, running
 from tests.system.trace import Seen, read_trace, tracer
 
 CANARY = secrets.token_hex(24).encode()
@@ -67,8 +67,7 @@ class Journey:
         self.var, trace = folder / "var", folder / "trace"
         self.photo = large_photo()
         refused = b"GIF89a" + CANARY * (SIZE // len(CANARY))
-        env = {name: value for name, value in environment(self.var).items() if not name.startswith("COVERAGE_")}
-        with running(self.var, program=[*tracer(trace), *program], env=env) as server:
+        with running(self.var, program=[*tracer(trace), *program]) as server:
             patient = Patient(server.port, server.tour["patient_link"])
             patient.come_in()
             assert patient.photo("context", self.photo).status == 201

@@ -30,7 +30,7 @@ def slow_upload(port: int, size: int = 5_000_000) -> socket.socket:
 
 def fails(var: Path, *args: str, **more: str) -> subprocess.CompletedProcess[str]:
     """A command that is expected to end by itself, with whatever code."""
-    env = {**environment(var), **more}
+    env = {**environment(var, measured=True), **more}
     return subprocess.run([*CAPTURE, *args], env=env, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
@@ -40,7 +40,7 @@ def test_serving_and_stopping(tmp_path: Path) -> None:
     with (
         log.open("w") as errors,
         subprocess.Popen(
-            [*CAPTURE, "serve", "--port", str(port)], env=environment(tmp_path / "var"), stderr=errors, cwd=ROOT
+            [*CAPTURE, "serve", "--port", str(port)], env=environment(tmp_path / "var", measured=True), stderr=errors, cwd=ROOT
         ) as process,
     ):
         wait_for(port)
@@ -105,7 +105,7 @@ def test_the_demo_shows_itself(server: Server) -> None:
 def test_serving_without_a_worker(tmp_path: Path) -> None:
     """Where a worker of its own runs, the web process starts and stops without one."""
     port = free_port()
-    env = {**environment(tmp_path / "var"), "CAPTURE_WORKER": "no"}
+    env = {**environment(tmp_path / "var", measured=True), "CAPTURE_WORKER": "no"}
     with running(tmp_path / "var", "serve", port=port, env=env) as server:
         assert Patient(port, "").get("/healthz").status == 200
         assert server.stop() == 0
@@ -148,7 +148,11 @@ def test_the_worker_ends(tmp_path: Path, ending: signal.Signals) -> None:
     """`capture worker` works until Ctrl-C or SIGTERM, then ends with 0 and no traceback."""
     heeding = ("env", "--default-signal=INT")  # a shell that runs the tests in the background has all of them ignore Ctrl-C
     with subprocess.Popen(
-        [*heeding, *CAPTURE, "worker"], env=environment(tmp_path / "var"), stderr=subprocess.PIPE, text=True, cwd=ROOT
+        [*heeding, *CAPTURE, "worker"],
+        env=environment(tmp_path / "var", measured=True),
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
     ) as process:
         for _ in range(100):
             if (tmp_path / "var/blobs").exists():
