@@ -165,10 +165,12 @@ def _note_failure(services: Services, lease: Lease, error: Exception) -> None:
     code = error.code if isinstance(error, CaptureError) else "error"
     hint = error.hint if isinstance(error, CaptureError) else type(error).__name__
     logger.warning("delivery to %s failed, try %d: %s (%s)", lease.inbox, lease.attempts, code, hint or "no hint")
-    now, most = services.clock(), FEW_TRIES if isinstance(error, OWN_FAULTS) else MOST_TRIES
+    now, tries, most = services.clock(), lease.attempts, MOST_TRIES
     with services.database.write() as db:
-        if lease.attempts < most:
-            held = deliveries.put_back(db, lease, now + wait_before(lease.attempts + 1), code)
+        if isinstance(error, OWN_FAULTS):  # those that failed for another reason count for nothing here
+            tries, most = deliveries.count_tries(db, lease, code) + 1, FEW_TRIES
+        if tries < most:
+            held = deliveries.put_back(db, lease, now + wait_before(tries + 1), code)
         elif held := deliveries.give_up(db, lease, now, code):
             facts = {"inbox": lease.inbox, "error": code}
             audit.append(

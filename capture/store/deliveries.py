@@ -119,6 +119,12 @@ def note_try(db: Session, lease: Lease, now: datetime, error: str) -> None:
     db.flush()
 
 
+def count_tries(db: Session, lease: Lease, error: str) -> int:
+    """How many tries failed with that code since it was queued, or sent again."""
+    these = (DeliveryTry.delivery_id == lease.delivery_id, DeliveryTry.number > lease.fence - lease.attempts)
+    return db.scalar(select(func.count()).select_from(DeliveryTry).where(*these, DeliveryTry.error == error)) or 0
+
+
 def hold(db: Session, request_id: str) -> None:
     """Hold a request's deliveries until the transaction ends, before anything goes into its practice's audit trail.
 

@@ -179,6 +179,7 @@ def settle_delivery(db: Session) -> None:
     deliveries.was_dropped(db, lease)
     deliveries.put_back(db, lease, NOW, "x")
     deliveries.note_try(db, lease, NOW, "x")
+    deliveries.count_tries(db, lease, "x")
     deliveries.give_up(db, lease, NOW, "x")
     deliveries.mark_under_way(db, lease, NOW, "x")
     deliveries.mark_delivered(db, lease, NOW)

@@ -233,6 +233,13 @@ def test_an_inbox_that_is_no_more(services: Services, asked: ARequest, caplog: p
     assert "delivery to elm failed, try 1: no-inbox" in caplog.text
 
 
+def try_to_the_end(services: Services, clock: Clock) -> None:
+    """Try to deliver to the inbox `elm` until it is given up."""
+    while deliver_next(services):
+        with services.database.read() as db:
+            clock.time = max(clock(), db.query(Delivery).filter_by(inbox="elm").one().due_at)
+
+
 @pytest.mark.parametrize(
     ("error", "code", "most"),
     [
@@ -256,9 +263,7 @@ def test_tries_come_to_an_end(
     monkeypatch.setattr(deliver, "MOST_TRIES", 8)
     bundle = make_submitted(services, asked)
     add_inbox(services, asked, "elm", Failing(error))
-    while deliver_next(services):
-        with services.database.read() as db:
-            clock.time = max(clock(), db.query(Delivery).filter_by(inbox="elm").one().due_at)
+    try_to_the_end(services, clock)
     with services.database.read() as db:
         row = db.query(Delivery).filter_by(inbox="elm").one()
         assert (row.state, row.attempts, row.last_error) == ("given up", most, code)
@@ -269,6 +274,23 @@ def test_tries_come_to_an_end(
         assert [json.loads(event.facts) for event in events] == [{"inbox": "elm", "error": code}]
     assert "Byron" not in caplog.text
     assert "a delivery to elm was given up" in caplog.text
+
+
+def test_only_its_own_faults_count_towards_its_few_tries(services: Services, asked: ARequest, clock: Clock) -> None:
+    """After an hour in which its inbox was away a bundle has as many tries as any other, and so has one that is sent again."""
+    make_submitted(services, asked)
+    failing = Failing(Unavailable())
+    add_inbox(services, asked, "elm", failing)
+    for _ in range(9):
+        assert deliver_next(services)
+        clock.forward(minutes=31)
+    failing.error = BundleError(code="part-altered")
+    for tries in (9 + FEW_TRIES, FEW_TRIES):
+        try_to_the_end(services, clock)
+        with services.database.read() as db:
+            row = db.query(Delivery).filter_by(inbox="elm").one()
+        assert (row.state, row.attempts) == ("given up", tries)
+        hurry_delivery(services, asked.practice.id, row.id, actor="operator")
 
 
 def test_a_clock_that_jumps_gives_nothing_up(services: Services, asked: ARequest, clock: Clock) -> None:
