@@ -28,11 +28,16 @@ def load_inboxes(path: Path | None) -> dict[str, Place]:
     if path is None:
         return places
     try:
-        found = tomllib.loads(path.read_text("utf-8")).get("inboxes", {})
+        found = tomllib.loads(path.read_text("utf-8"))
     except (OSError, ValueError) as error:
         raise SettingsError([f"{path} cannot be read as TOML: {error}"], hint=_HINT) from None
-    problems: list[str] = []
-    for name, facts in found.items():
+    problems = [f"{path}: {word!r} is not a word of this file: is 'inboxes' meant?" for word in found if word != "inboxes"]
+    tables = found.get("inboxes", {})
+    if not isinstance(tables, dict):
+        raise SettingsError([*problems, f"{path}: inboxes must be a table with one table for each inbox"], hint=_HINT)
+    if not tables:
+        problems.append(f"{path}: it names no inbox")
+    for name, facts in tables.items():
         if place := _place(name, facts, path.parent, problems):
             places[name] = place
     if problems:
@@ -41,7 +46,10 @@ def load_inboxes(path: Path | None) -> dict[str, Place]:
 
 
 def _place(name: str, facts: Any, folder: Path, problems: list[str]) -> Place | None:
-    options = Options(name, facts if isinstance(facts, dict) else {}, folder, problems)
+    if not isinstance(facts, dict):
+        problems.append(f"inbox {name}: must be a table")
+        return None
+    options = Options(name, facts, folder, problems)
     if name == WEB or not re.fullmatch(_NAME, name):
         options.problem("its name must have 1 to 40 small letters, digits and hyphens, and be another than web")
         return None
