@@ -48,7 +48,7 @@ def back_up(services: Services, folder: Path, keep: int, step: Callable[[int], N
     make_folder(folder)
     with _alone(folder):
         backups, done = Backups(folder, services.vault), BackedUp()
-        position = services.journal.position()
+        made_at, position = services.clock().isoformat(), services.journal.position()
         if position is None:
             raise Unavailable(
                 hint=f"{services.journal.path} is not there, so no restore could tell what ended; start the service once"
@@ -61,7 +61,6 @@ def back_up(services: Services, folder: Path, keep: int, step: Callable[[int], N
             removed = list(_unnamed(backups.open_parts(), new))
             new.write(GONE, json_lines(gone))
             new.write(REMOVED, json_lines(removed))
-            made_at = services.clock().isoformat()
             manifest = Manifest(made_at, revision, position.journal, position.number, done.parts, done.missing)
             done.snapshot = backups.finish(new, manifest)
         except BaseException:

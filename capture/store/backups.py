@@ -30,7 +30,6 @@ from capture.store.vault import Vault, make_folder
 FORMAT = 1
 GONE, REMOVED = "gone.jsonl", "removed.jsonl"
 _NUMBER = re.compile(r"[0-9]{6}")
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,9 @@ class FileFacts:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a snapshot says of itself. `journal` and `noted` say how far the journal had come before the database was looked at."""
+    """What a snapshot says of itself. `made_at` is the time just before the database was looked at; `journal` and `noted` say how
+    far the journal had come then.
+    """
 
     made_at: str
     revision: str

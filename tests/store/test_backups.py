@@ -357,6 +357,16 @@ def test_a_backup_of_a_running_service_is_of_one_instant(place: Place) -> None:
             assert find_breaks(there) == []
 
 
+def test_a_backup_is_of_the_time_at_which_it_looked(place: Place) -> None:
+    """However long photos are copied, a snapshot lacks nothing from before the time that it names: operators go by that."""
+    asked = make_request(place.services, make_practice(place.services))
+    make_submitted(place.services, asked)
+    looked = place.clock()
+    back_up(place.services, place.backups, 7, lambda _: place.clock.forward(hours=3))
+    assert place.clock() > looked
+    assert check_backup(place.services, place.backups, None).made_at == looked.isoformat()
+
+
 def test_one_backup_at_a_time(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A second backup into a folder that is being written to is refused; what a killed one left is cleared away."""
     place.back_up()
