@@ -8,9 +8,10 @@ from capture.domain.messages import NOTICE_SUBJECT, notice
 from capture.errors import Conflict, NotAllowed, Unavailable
 from capture.sealing.keys import Recipient
 from capture.services import Services
-from capture.store import audit, key_changes, key_tests, members, messages, recipients
+from capture.store import audit, key_changes, key_tests, members, messages, recipients, requests
+from capture.store.journal import KEY
 from capture.store.key_changes import KeyChange
-from capture.store.models import RecipientRow
+from capture.store.models import AuditEvent, RecipientRow
 
 PROPOSED, JOINED = "key change proposed", {"member added", "member joined"}
 LAST_KEY = "Photos must always be locked with a practice key and a recovery sheet. Replace this one instead."
@@ -64,7 +65,9 @@ def confirm(services: Services, practice_id: str, change_id: str, *, actor: str)
             retired.retired_at = now
         change.confirmed_by, change.closed_at = actor, now
         recipients.write_mac(db, practice_id)
-        _note(services, db, change, "key change confirmed", actor)
+        event = _note(services, db, change, "key change confirmed", actor)
+        if retired:
+            requests.note_ending(db, event, KEY, retired.id)
 
 
 def check_can_confirm(services: Services, practice_id: str, change_id: str, *, actor: str) -> None:
@@ -150,12 +153,12 @@ def _check_not_last(db: Session, row: RecipientRow) -> None:
         raise Conflict(LAST_KEY, code="last-key")
 
 
-def _note(services: Services, db: Session, change: KeyChange, action: str, actor: str) -> None:
+def _note(services: Services, db: Session, change: KeyChange, action: str, actor: str) -> AuditEvent:
     """Record it, tell every member by e-mail where e-mail is configured, and take it that whoever did it knows of it."""
     now = services.clock()
     added, retired = keys_of(db, change)
     facts = {"added": added.fingerprint if added else "", "retired": retired.fingerprint if retired else ""}
-    audit.append(db, change.practice_id, actor=actor, action=action, subject=change.practice_id, at=now, **facts)
+    event = audit.append(db, change.practice_id, actor=actor, action=action, subject=change.practice_id, at=now, **facts)
     key_changes.note_seen(db, change.practice_id, actor, now)
     text = notice("keys", f"{services.settings.origin}/staff/")
     for member, _ in members.list_members(db, change.practice_id) if "email" in services.messengers else ():
@@ -170,3 +173,4 @@ def _note(services: Services, db: Session, change: KeyChange, action: str, actor
             text=text,
             due_at=now,
         )
+    return event

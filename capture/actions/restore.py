@@ -21,9 +21,10 @@ NOT_EMPTY = "There is a database already, and a restore writes into an empty one
 
 @dataclass
 class Restored:
-    """What a restore did: links ended, requests deleted, members and tokens that lost their access again, parts put into the store
-    or found there, those that the backup lacks, bundles that nobody had opened; and later snapshots that cannot say any longer
-    which parts they took out of the backup, so that some of those that it lacks may have been deleted since.
+    """What a restore did: links ended, requests deleted, members, tokens and webhooks that lost their access again, keys that were
+    retired again, parts put into the store or found there, those that the backup lacks, bundles that nobody had opened.
+
+    `unread` are later snapshots that cannot say any longer which parts left the backup with them: some may be among the missing.
     """
 
     snapshot: int
@@ -31,6 +32,7 @@ class Restored:
     ended: int = 0
     deleted: int = 0
     access: int = 0
+    keys: int = 0
     parts: int = 0
     missing: list[str] = field(default_factory=list)
     unopened: int = 0
@@ -81,7 +83,7 @@ def restore(
             lost, _ = _lost(backups, number, manifest)
             done.deleted += restoring.drop_gone(db, lost - set(manifest.missing), now)
             learned = restoring.apply_rules(db, now) if endings is None else restoring.apply_endings(db, endings, now)
-            done.access = learned.access
+            done.access, done.keys = learned.access, learned.keys
             done.ended, done.deleted, done.unopened = learned.ended, done.deleted + learned.deleted, restoring.count_unopened(db)
             restoring.note_restored(db, now, backup=manifest.made_at, journal="no" if without_journal else "yes", ended=done.ended)
             missing = _fill(services, backups.open_parts(), db)

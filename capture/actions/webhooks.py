@@ -3,7 +3,8 @@
 from capture.domain.webhooks import check_url
 from capture.errors import NotAllowed
 from capture.services import Services
-from capture.store import audit, webhooks
+from capture.store import audit, requests, webhooks
+from capture.store.journal import WEBHOOK
 from capture.store.webhooks import Webhook
 
 MOST = 5
@@ -35,7 +36,8 @@ def remove_webhook(services: Services, practice_id: str, webhook_id: str, *, act
     """Forget a webhook and what was on its way to it. NotFound."""
     with services.database.write() as db:
         webhooks.delete_webhook(db, webhooks.find_webhook(db, practice_id, webhook_id))
-        audit.append(db, practice_id, actor=actor, action="webhook removed", subject=webhook_id, at=services.clock())
+        event = audit.append(db, practice_id, actor=actor, action="webhook removed", subject=webhook_id, at=services.clock())
+        requests.note_ending(db, event, WEBHOOK)
 
 
 def pause_webhook(services: Services, practice_id: str, webhook_id: str, *, paused: bool, actor: str) -> None:

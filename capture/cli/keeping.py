@@ -109,7 +109,7 @@ def restore(folder: Path, snapshot: int | None, without_journal: bool, check: bo
         lines.append(
             f"Links ended: {done.ended}. Requests deleted: {done.deleted}. Bundles that nobody had opened: {done.unopened}."
         )
-        lines.append(f"Members and tokens without access again: {done.access}.")
+        lines.append(f"Members, tokens and webhooks without access again: {done.access}. Keys retired again: {done.keys}.")
         lines.append("What came after the backup is not there: docs/running.md says whom to tell.")
     print_result(as_json, asdict(done), "\n".join(lines))
     if done.missing or done.unread:

@@ -24,7 +24,7 @@ from capture.store.locked import locked
 from capture.store.vault import Vault
 
 PURGED, RESTORED, LOCKED, REPLACED = "purged", "restored", "locked", "replaced"
-MEMBER, TOKEN = "member removed", "token revoked"
+MEMBER, TOKEN, WEBHOOK, KEY = "member removed", "token revoked", "webhook removed", "key retired"
 PATIENCE = 5.0
 """Seconds for which the lock of the file is waited for."""
 _TAIL = 8_192
@@ -33,8 +33,8 @@ _LINE = re.compile(rb"([0-9a-f]{64}) (\{.*\})")
 
 @dataclass(frozen=True)
 class Ending:
-    """What ended: of a link, or of all that a request held, the state it came to, LOCKED or REPLACED (by a new link); or MEMBER or
-    TOKEN, and then the id of one of these stands in the place of the request's.
+    """What ended: of a link, or of all that a request held, the state it came to, LOCKED or REPLACED (by a new link); or MEMBER,
+    TOKEN, WEBHOOK or KEY, and then the id of one of these stands in the place of the request's.
     """
 
     at: str

@@ -136,6 +136,30 @@ def check_mac(db: Session, practice_id: str) -> None:
         raise Unavailable(hint="a key of this practice was changed outside the service; no photo is taken until it is put right")
 
 
+def is_edited(db: Session, practice_id: str) -> bool:
+    """Whether a key of the practice was changed outside this service."""
+    try:
+        check_mac(db, practice_id)
+    except Unavailable:
+        return True
+    return False
+
+
+def retire_again(db: Session, practice_id: str, recipient_id: str, now: datetime) -> RecipientRow | None:
+    """Retire a key of which it is known that it was retired; None where there was nothing to do.
+
+    A practice whose keys were edited stays stopped.
+    """
+    row = db.get(RecipientRow, recipient_id)
+    if row is None or row.practice_id != practice_id or row.retired_at:
+        return None
+    edited = is_edited(db, practice_id)
+    row.retired_at = now
+    if not edited:
+        write_mac(db, practice_id)
+    return row
+
+
 def write_mac(db: Session, practice_id: str) -> None:
     """Put the practice's recipients, as they are now, under this service's MAC: after every change that is meant."""
     db.flush()

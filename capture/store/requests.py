@@ -188,9 +188,9 @@ def move(db: Session, request: Request, to: State, *, actor: str, now: datetime,
     return event.number
 
 
-def note_ending(db: Session, event: AuditEvent, act: str) -> None:
-    """Have it noted outside the database, before this transaction commits, what the event says that ended."""
-    db.info["endings"].append(Ending(event.at.isoformat(), act, event.practice_id, event.number, event.subject))
+def note_ending(db: Session, event: AuditEvent, act: str, of: str = "") -> None:
+    """Have it noted outside the database, before this transaction commits, what the event says that ended: its subject, or `of`."""
+    db.info["endings"].append(Ending(event.at.isoformat(), act, event.practice_id, event.number, of or event.subject))
 
 
 def reserve_guess(db: Session, request_id: str, now: datetime) -> bool:

@@ -9,13 +9,14 @@ from sqlalchemy import Select, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from capture.domain.requests import WAITING, State
-from capture.store import audit, deletions, unlockers
+from capture.store import audit, deletions, recipients, unlockers
 from capture.store.invitations import Invitation
-from capture.store.journal import LOCKED, MEMBER, PURGED, TOKEN, Ending
+from capture.store.journal import KEY, LOCKED, MEMBER, PURGED, TOKEN, WEBHOOK, Ending
 from capture.store.messages import drop_messages
 from capture.store.models import AuditHead, Delivery, Membership, Photo, Practice, Request
 from capture.store.photos import UNREAD, bundle_of_request
 from capture.store.tokens import Token
+from capture.store.webhooks import Webhook, delete_webhook
 
 ACTOR = "restore"
 _AT_ONCE = 500
@@ -23,11 +24,12 @@ _AT_ONCE = 500
 
 @dataclass
 class Learned:
-    """How many links ended, how many requests were deleted, and how many members and tokens lost their access."""
+    """How many links ended, requests were deleted, members, tokens and webhooks lost their access, and keys were retired."""
 
     ended: int = 0
     deleted: int = 0
     access: int = 0
+    keys: int = 0
 
 
 def heads_of(db: Session) -> dict[str, int]:
@@ -40,7 +42,10 @@ def apply_endings(db: Session, endings: Iterable[Ending], now: datetime) -> Lear
     _forget_short_lived(db)
     learned = Learned()
     for ending in endings:
-        if ending.act in {MEMBER, TOKEN}:
+        if ending.act == KEY:
+            learned.keys += _retire(db, ending, now)
+            continue
+        if ending.act in {MEMBER, TOKEN, WEBHOOK}:
             learned.access += _end_access(db, ending, now)
             continue
         request = db.get(Request, ending.request)
@@ -88,8 +93,23 @@ def note_restored(db: Session, now: datetime, **facts: str | int) -> None:
     db.flush()
 
 
+def _retire(db: Session, ending: Ending, now: datetime) -> bool:
+    """Retire a key; whether there was one to retire. A practice that has no other asks for nothing until it has made one."""
+    retired = recipients.retire_again(db, ending.practice, ending.request, now)
+    if retired:
+        facts = {"retired": retired.fingerprint}
+        audit.append(db, ending.practice, actor=ACTOR, action="key retired by restore", subject=ending.practice, at=now, **facts)
+    return retired is not None
+
+
 def _end_access(db: Session, ending: Ending, now: datetime) -> bool:
-    """Take a member out of the practice, or end a token; whether there was anything to end."""
+    """Take a member out of the practice, or end a token or a webhook; whether there was anything to end."""
+    if ending.act == WEBHOOK:
+        webhook = db.get(Webhook, ending.request)
+        if webhook and webhook.practice_id == ending.practice:
+            delete_webhook(db, webhook)
+            return True
+        return False
     if ending.act == TOKEN:
         live = update(Token).where(Token.id == ending.request, Token.practice_id == ending.practice, Token.revoked_at.is_(None))
         return db.execute(live.values(revoked_at=now).returning(Token.id)).first() is not None

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import BinaryIO
 
 from capture.sealing.files import sync_folder
-from capture.store.journal import MEMBER, PURGED, RESTORED, TOKEN, Journal, Line, text_of
+from capture.store.journal import KEY, MEMBER, PURGED, RESTORED, TOKEN, WEBHOOK, Journal, Line, text_of
 from capture.store.locked import is_at, locked
 
-_LASTING = frozenset({PURGED, MEMBER, TOKEN})
+_LASTING = frozenset({PURGED, MEMBER, TOKEN, WEBHOOK, KEY})
 """Ends that no time brings about by itself."""
 KEEP_LINKS = timedelta(days=60)
 """How long the end of a link is kept: after 28 days none of an older backup works any longer, whatever became of it."""

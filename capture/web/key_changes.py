@@ -26,8 +26,8 @@ Answer = BaseResponse | str | tuple[str, int]
 
 @blueprint.get("/new")
 def add_key() -> Answer:
-    """Make another key for the practice, beside those in use."""
-    return _making_page("staff", None, {})
+    """Make another key for the practice, or another recovery sheet (`kind`), beside those in use."""
+    return _making_page("recovery" if request.args.get("kind") == "recovery" else "staff", None, {})
 
 
 @blueprint.get("/new/<id:recipient_id>")

@@ -17,7 +17,10 @@ def init_key_news(blueprint: Blueprint) -> None:
 
 
 def key_news() -> dict[str, Any]:
-    """`live`, `was_live`, `waiting` (the id of a change), `news` (when there was any), `drill_due`; nothing where nobody is."""
+    """`live`, `was_live`, `edited`, `waiting` (the id of a change), `news` (when there was any), `drill_due`.
+
+    Nothing where nobody is.
+    """
     if "member" not in g or "practice" not in g:
         return {}
     if "key_news" not in g:
@@ -26,6 +29,7 @@ def key_news() -> dict[str, Any]:
             g.key_news = {
                 "live": recipients.is_live(db, g.practice.id),
                 "was_live": recipients.was_live(db, g.practice.id),
+                "edited": recipients.is_edited(db, g.practice.id),
                 "waiting": waiting.id if waiting and waiting.proposed_by != g.member.id else "",
                 "news": key_changes.news_at(db, g.practice.id, g.member.id),
                 "drill_days": DRILL_EVERY.days,
@@ -40,5 +44,5 @@ def check_live() -> Answer | None:
     with services().database.read() as db:
         if recipients.is_live(db, g.practice.id):
             return None
-        edited = recipients.was_live(db, g.practice.id)
-    return render_template("staff/keys_missing.jinja", edited=edited, status=503), 503
+        facts = {"was_live": recipients.was_live(db, g.practice.id), "edited": recipients.is_edited(db, g.practice.id)}
+    return render_template("staff/keys_missing.jinja", **facts, status=503), 503

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from capture.actions import change_keys
 from capture.actions.agree import agree
 from capture.actions.attach import attach
 from capture.actions.cancel import cancel
@@ -23,28 +24,35 @@ from capture.actions.hand_over import find_offer, offer
 from capture.actions.manage_members import remove_member
 from capture.actions.note_heads import find_breaks, list_restores, note_heads
 from capture.actions.open_link import confirm, find_link
+from capture.actions.prove_keys import answer_test, ask_tests
 from capture.actions.resend import resend
 from capture.actions.restore import check_backup, restore
 from capture.actions.scrub import scrub_all
 from capture.actions.submit import submit
 from capture.actions.tokens import issue_token, revoke_token
+from capture.actions.webhooks import add_webhook, remove_webhook
 from capture.domain.links import GUESSES_IN_ALL, link_key
 from capture.domain.requests import State
 from capture.errors import Conflict, LinkClosed, LinkExpired, Unavailable
 from capture.photos import Cleaner
+from capture.sealing.age import open_sealed
+from capture.sealing.keys import Identity
 from capture.services import Services
 from capture.settings import ROOT
-from capture.store import sessions
+from capture.store import key_changes, recipients, sessions
 from capture.store.invitations import find_invitation
 from capture.store.members import list_members
-from capture.store.models import Practice, Request, SessionRow
+from capture.store.models import AuditEvent, Practice, Request, SessionRow
 from capture.store.requests import lock_link, lock_request
 from capture.store.tokens import list_tokens
+from capture.store.webhooks import WebhookDelivery, list_webhooks
 from tests.builders import (
+    AMember,
     ARequest,
     agree_patient,
     confirm_patient,
     make_invitation,
+    make_key_change,
     make_member,
     make_practice,
     make_request,
@@ -256,6 +264,86 @@ def test_access_that_ended_since_stays_ended(place: Place, asked: ARequest) -> N
             live.id: True,
             revoked.id: False,
         }
+
+
+def rotate(services: Services, asked: ARequest, after: Callable[[], object] = lambda: None) -> tuple[str, AMember]:
+    """Put a new staff key in the place of the one in use, if one is, confirmed `after` something: its id, and who confirmed."""
+    manager, second, new = make_member(services, asked.practice), make_member(services, asked.practice), Identity.generate()
+    change = make_key_change(services, manager, new, next(iter(staff_keys(services, asked)), None))
+    (test,) = ask_tests(services, asked.practice.id)
+    answer_test(services, asked.practice.id, open_sealed(test.sealed, [new]).decode(), actor=manager.id)
+    after()
+    change_keys.confirm(services, asked.practice.id, change, actor=second.id)
+    (added,) = staff_keys(services, asked)
+    return added, second
+
+
+def staff_keys(services: Services, asked: ARequest) -> list[str]:
+    """The practice's own keys that photos are sealed to."""
+    with services.database.read() as db:
+        rows = recipients.list_recipients(db, asked.practice.id)
+        return [row.id for row in rows if row.kind == "staff" and recipients.in_use(row)]
+
+
+def test_a_key_that_was_retired_since_seals_nothing(place: Place, asked: ARequest) -> None:
+    """SECURITY 38: after a restore a retired key stays retired; without another the practice asks for nothing until one is made."""
+    services, practice_id = place.services, asked.practice.id
+    (old,) = staff_keys(services, asked)
+    place.back_up()
+    rotate(services, asked)
+    with place.restored() as (there, restored):
+        assert (restored.keys, staff_keys(there, asked)) == (1, [])
+        with there.database.read() as db:
+            assert not recipients.is_edited(db, practice_id)
+            assert [row.id for row in recipients.list_identities(db, practice_id)] == [old]
+            (event,) = db.query(AuditEvent).filter_by(practice_id=practice_id, action="key retired by restore")
+            assert asked.practice.identity.recipient.fingerprint in event.facts
+        with pytest.raises(Unavailable):
+            make_request(there, asked.practice)
+        added, _ = rotate(there, asked)
+        assert staff_keys(there, asked) == [added]
+        assert make_request(there, asked.practice)
+        assert find_breaks(there) == []
+
+
+def test_a_change_of_keys_that_was_confirmed_since_is_confirmed_again(place: Place, asked: ARequest) -> None:
+    """Where the backup has the new key already, proposed and tried, a second person confirms it anew, and the practice goes on."""
+    added, second = rotate(place.services, asked, after=place.back_up)
+    with place.restored() as (there, restored):
+        assert (restored.keys, staff_keys(there, asked)) == (1, [])
+        with there.database.read() as db:
+            change = key_changes.waiting_change(db, asked.practice.id)
+        assert change
+        change_keys.confirm(there, asked.practice.id, change.id, actor=second.id)
+        assert staff_keys(there, asked) == [added]
+        assert make_request(there, asked.practice)
+
+
+def test_keys_that_were_edited_stay_stopped(place: Place, asked: ARequest) -> None:
+    """SECURITY 35: a restore puts no MAC over keys that were edited in the database before the backup."""
+    edit = "UPDATE recipients SET fingerprint = {} WHERE kind = 'recovery'"
+    services = place.services
+    with services.database.write() as db:
+        db.execute(text(edit.format("'x' || fingerprint")))
+    place.back_up()
+    with services.database.write() as db:
+        db.execute(text(edit.format("substr(fingerprint, 2)")))
+    rotate(services, asked)
+    with place.restored() as (there, restored), there.database.read() as db:
+        assert (restored.keys, recipients.is_edited(db, asked.practice.id)) == (1, True)
+
+
+def test_a_webhook_that_was_removed_since_stays_removed(place: Place, asked: ARequest) -> None:
+    """No system is told of anything after a restore that is told of nothing any longer; the others are."""
+    services, practice_id = place.services, asked.practice.id
+    kept, gone = (add_webhook(services, practice_id, f"https://{one}.example.org/", actor="operator")[0] for one in "ab")
+    make_submitted(services, asked)
+    place.back_up()
+    remove_webhook(services, practice_id, gone.id, actor="operator")
+    with place.restored() as (there, restored), there.database.read() as db:
+        assert restored.access == 1
+        assert [one.id for one in list_webhooks(db, practice_id)] == [kept.id]
+        assert {one.webhook_id for one in db.query(WebhookDelivery)} == {kept.id}
 
 
 def test_the_act_counts_only_once_it_is_noted(place: Place, asked: ARequest) -> None:

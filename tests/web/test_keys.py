@@ -14,7 +14,7 @@ from capture.sealing.keys import Identity, write_identity_file
 from capture.services import Services
 from capture.store.messages import MessageRow
 from capture.store.models import AuditEvent, RecipientRow
-from capture.store.recipients import current_recipients, insert_recipient, list_identities, write_mac
+from capture.store.recipients import current_recipients, insert_recipient, list_identities, retire_again, write_mac
 from tests.builders import (
     PASSPHRASE,
     AMember,
@@ -329,6 +329,24 @@ def test_a_swapped_key_is_told_to_everyone(services: Services, practice: APracti
     assert desk.get("/staff/requests/new").heading == "Your practice cannot ask for photos now"
     assert post(desk, f"{path}/withdraw").status == 503
     assert "changed outside this service" in desk.get(KEYS).text
+
+
+@pytest.mark.parametrize("kind", ["staff", "recovery"])
+def test_a_key_that_a_restore_retired_again(
+    services: Services, practice: APractice, desk: Visitor, second: Visitor, kind: str
+) -> None:
+    """SECURITY 38: where a retired key leaves the practice without one, every page says so, and how to get another."""
+    with services.database.write() as db:
+        row = db.query(RecipientRow).filter_by(practice_id=practice.id, kind=kind).one()
+        assert retire_again(db, practice.id, row.id, services.clock())
+    assert "no photo is taken until there is another" in desk.get("/staff/").text
+    page = desk.get("/staff/requests/new")
+    assert (page.status, page.heading) == (503, "Your practice cannot ask for photos now")
+    assert "It stays retired" in page.text
+    keys = desk.get(KEYS)
+    assert "It stays retired" in keys.text
+    assert ("Make a new recovery sheet" in keys.text) == (kind == "recovery") == ("Try the recovery sheet" not in keys.text)
+    assert desk.get(f"{KEYS}/changes/new?kind={kind}").heading in {"Make a new practice key", "Make a new recovery sheet"}
 
 
 def test_a_request_that_was_begun_before(services: Services, practice: APractice, desk: Visitor, second: Visitor) -> None:
