@@ -74,10 +74,13 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def make_services(settings: Settings, *, clock: Callable[[], datetime] = now, restoring: bool = False) -> Services:
+def make_services(
+    settings: Settings, *, clock: Callable[[], datetime] = now, restoring: bool = False, sends: bool = True
+) -> Services:
     """Open the data folder and the database, bring the schema up to date, choose the adapters.
 
-    With `restoring` nothing is made: the keys must be there, the database and the journal stay as they are.
+    With `restoring` nothing is made: the keys must be there, the database and the journal stay as they are. Without `sends` the
+    secrets of inboxes outside are not opened: only a worker needs them.
     Raises SettingsError when keys are missing that the database depends on, Unavailable when it does not answer.
     """
     catalogue, thresholds = load_catalogue(ROOT / "config"), load_thresholds(ROOT / "config" / "quality.toml")
@@ -108,7 +111,7 @@ def make_services(settings: Settings, *, clock: Callable[[], datetime] = now, re
         blobs=blobs,
         cleaner=Cleaner(workers=settings.cleaners),
         arriving=Arriving(memory=settings.upload_memory, lifetime=timedelta(minutes=settings.upload_minutes), clock=clock),
-        inboxes=load_inboxes(_file(settings.inboxes)),
+        inboxes=load_inboxes(_file(settings.inboxes), sends=sends),
         messengers=choose_messengers(settings),
         webhooks=Webhooks(settings.webhook_networks, _file(settings.webhook_ca_file), WEBHOOK_SECONDS),
         providers=load_providers(ROOT / settings.openid if settings.openid else None),

@@ -17,4 +17,4 @@ def make_app() -> WSGIApplication:
         raise SettingsError([problem], hint="`capture serve` serves patients, with bounds of its own: docs/scale.md")
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # as in `capture serve`
     init_logging()
-    return create_app(make_services(settings))
+    return create_app(make_services(settings, sends=False))

@@ -18,7 +18,17 @@ def load_services(**overrides: Any) -> Any:
     from capture.settings import load_settings
 
     os.umask(0o077)  # whatever is written is for this user only
-    return make_services(load_settings(**overrides))
+    settings = load_settings(**overrides)
+    return make_services(settings, sends=settings.worker)
+
+
+def load_sender() -> Any:
+    """The same for a worker, whatever the settings say of the one inside `capture serve`."""
+    from capture.app import make_services
+    from capture.settings import load_settings
+
+    os.umask(0o077)
+    return make_services(load_settings())
 
 
 def load_empty() -> Any:
@@ -82,7 +92,7 @@ def worker(once: bool) -> None:
     from capture.worker import work
 
     init_logging()
-    services = load_services()
+    services = load_sender()
     try:
         if once:
             while deliver_next(services) or send_next(services) or send_webhook(services):

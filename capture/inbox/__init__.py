@@ -22,8 +22,11 @@ _NAME, _ODS = r"[a-z0-9-]{1,40}", r"[A-Z0-9]{1,9}"
 _HINT = "docs/inboxes.md shows a whole file"
 
 
-def load_inboxes(path: Path | None) -> dict[str, Place]:
-    """The inboxes by name, the staff pages first; only those without a file. SettingsError lists every problem of the file."""
+def load_inboxes(path: Path | None, *, sends: bool = True) -> dict[str, Place]:
+    """The inboxes by name, the staff pages first; only those without a file. SettingsError lists every problem of the file.
+
+    Who only puts bundles on their way, and `sends` none, need not be able to read the files that it names.
+    """
     places = {WEB: Place("the inbox on these pages", WebInbox())}
     if path is None:
         return places
@@ -38,18 +41,18 @@ def load_inboxes(path: Path | None) -> dict[str, Place]:
     if not tables:
         problems.append(f"{path}: it names no inbox")
     for name, facts in tables.items():
-        if place := _place(name, facts, path.parent, problems):
+        if place := _place(name, facts, path.parent, problems, sends=sends):
             places[name] = place
     if problems:
         raise SettingsError(problems, hint=_HINT)
     return places
 
 
-def _place(name: str, facts: Any, folder: Path, problems: list[str]) -> Place | None:
+def _place(name: str, facts: Any, folder: Path, problems: list[str], *, sends: bool) -> Place | None:
     if not isinstance(facts, dict):
         problems.append(f"inbox {name}: must be a table")
         return None
-    options = Options(name, facts, folder, problems)
+    options = Options(name, facts, folder, problems, opens=sends)
     if name == WEB or not re.fullmatch(_NAME, name):
         options.problem("its name must have 1 to 40 small letters, digits and hyphens, and be another than web")
         return None

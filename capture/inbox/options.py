@@ -6,10 +6,16 @@ from typing import Any
 
 
 class Options:
-    """The table of one inbox, or what another `kind` of thing says. A word that nobody asked for is a problem too (`leftover`)."""
+    """The table of one inbox, or what another `kind` of thing says. A word that nobody asked for is a problem too (`leftover`).
 
-    def __init__(self, name: str, facts: dict[str, Any], folder: Path, problems: list[str], kind: str = "inbox") -> None:
+    Without `opens` nothing looks whether the files that it names can be read.
+    """
+
+    def __init__(
+        self, name: str, facts: dict[str, Any], folder: Path, problems: list[str], kind: str = "inbox", *, opens: bool = True
+    ) -> None:
         self.name, self._facts, self._folder, self._problems, self._kind = name, facts, folder, problems, kind
+        self._opens = opens
         self._asked: set[str] = set()
 
     def text(self, word: str, default: str | None = None, *, form: str = ".+", like: str = "a text") -> str:
@@ -63,7 +69,7 @@ class Options:
             return None
         path = self._folder / str(value)
         try:
-            if not path.read_bytes().strip():
+            if self._opens and not path.read_bytes().strip():
                 self.problem(f"{word}: {path} is empty")
         except (OSError, ValueError) as error:
             self.problem(f"{word}: {path} cannot be read: {getattr(error, 'strerror', None) or error}")

@@ -1,6 +1,7 @@
 """`capture deliveries`: what did not arrive, and sending it again; and what `capture check` says of it."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from capture.actions.deliver import deliver_next
 from capture.services import Services
@@ -45,3 +46,16 @@ def test_what_did_not_arrive(capture: Command, open_services: Callable[[], Servi
     assert "do not wait for another try" in capture("deliveries", "again", row.id, code=1).stderr
     assert "There is no such delivery" in capture("deliveries", "again", "0" * 32, code=1).stderr
     capture(*LIST, "--practice", "Z99", code=1)
+
+
+def test_only_workers_open_the_secrets_of_inboxes(capture: Command, tmp_path: Path) -> None:
+    """Where the worker runs apart, other processes start without the secrets that the file of inboxes names; a worker does not."""
+    path = tmp_path / "inboxes.toml"
+    words = ['kind = "s3"', 'title = "the bucket"', 'bucket = "elm"', 'access_key = "CAPTURE"', 'secret_file = "of-the-workers"']
+    path.write_text("\n".join(["[inboxes.elm]", *words]))
+    names_it = str(path)
+    listed = capture.json("deliveries", "list", CAPTURE_INBOXES=names_it, CAPTURE_WORKER="false")
+    assert listed["deliveries"] == []
+    for command, worker in ((("worker", "--once"), "false"), (LIST, "true")):
+        done = capture(*command, code=4, CAPTURE_INBOXES=names_it, CAPTURE_WORKER=worker)
+        assert "of-the-workers cannot be read" in done.stderr

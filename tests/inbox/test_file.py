@@ -36,3 +36,17 @@ def test_a_file_that_names_one_is_taken(tmp_path: Path) -> None:
     path = tmp_path / "inboxes.toml"
     path.write_text(f"[inboxes.elm]\n{FOLDER}")
     assert list(load_inboxes(path)) == ["web", "elm"]
+
+
+def test_who_only_queues_opens_no_secret(tmp_path: Path) -> None:
+    """A process that brings no bundles anywhere knows each inbox, and whose it is, without the secrets; its words are looked at."""
+    path = tmp_path / "inboxes.toml"
+    bucket = 'kind = "s3"\ntitle = "the bucket"\npractices = ["A81001"]\nbucket = "elm-photos"\naccess_key = "CAPTURE"\n'
+    path.write_text(f'[inboxes.elm]\n{bucket}secret_file = "of-the-workers"\n')
+    place = load_inboxes(path, sends=False)["elm"]
+    assert (place.title, place.serves("A81001"), place.serves("A81002")) == ("the bucket", True, False)
+    with pytest.raises(SettingsError, match="of-the-workers cannot be read"):
+        load_inboxes(path)
+    path.write_text(f"[inboxes.elm]\n{bucket}")
+    with pytest.raises(SettingsError, match="go together"):
+        load_inboxes(path, sends=False)
