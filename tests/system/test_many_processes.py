@@ -3,6 +3,7 @@
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -107,14 +108,15 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         staff = {**shared, "CAPTURE_SURFACE": "staff", "CAPTURE_ORIGIN": origins["staff"], "CAPTURE_PORT": str(ports["desk"])}
 
         def start(name: str, command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-            return stack.enter_context(started(command, folder / f"{name}.log", env))
+            process = stack.enter_context(started(command, folder / f"{name}.log", env))
+            if name in ports:
+                wait_for(ports[name])
+            return process
 
         serving = tuple(start(name, [*CAPTURE, "serve", "--port", str(ports[name])], patients) for name in ("one", "two"))
         start("desk", GUNICORN, {**staff, "CAPTURE_PATIENT_ORIGIN": origins["patients"]})
         for number in range(2):
             start(f"worker-{number}", [*CAPTURE, "worker"], patients)
-        for name in ("one", "two", "desk"):
-            wait_for(ports[name])
         stack.enter_context(running_nginx(folder / "nginx", ports))
         yield Site(ports, folder, tour, postgres, redis, serving)
 
@@ -175,6 +177,33 @@ def test_the_same_look_finds_an_nginx_that_spools(site: Site, photo: bytes, tmp_
     """The look can fail: an nginx that gathers requests first, as it does by itself, has the photo in a file, gone by then."""
     found = spooled(site, tmp_path / "nginx", photo, **{"proxy_request_buffering  off": "proxy_request_buffering on"})
     assert any(held and "/client_body/" in path for path, held in found.items())
+
+
+def hold(port: int, path: str, body: bytes, cookies: str = "", kind: str = "application/x-www-form-urlencoded") -> socket.socket:
+    """A connection on which a form has begun that goes no further."""
+    made = socket.create_connection(("127.0.0.1", port), timeout=60)
+    headers = {"Host": "x", "Cookie": cookies, "Content-Type": kind, "Content-Length": str(len(body) + 1)}
+    lines = [f"POST {path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+    made.sendall("\r\n".join(lines).encode() + body)
+    return made
+
+
+def test_slow_phones_hold_up_nobody(site: Site, photo: bytes) -> None:
+    """SECURITY 21: while more forms are half here than all processes have threads, pages of patients and of staff are answered; a
+    head that goes no further is cut off.
+    """
+    patient, (port, desk) = site.patient(), (site.ports["patients"], site.ports["staff"])
+    cookies = "; ".join(f"{name}={value}" for name, value in patient.cookies.items())
+    body, kind = patient.form("context", photo)
+    with ExitStack() as stack:
+        head = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=60))
+        head.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+        for _ in range(40):
+            stack.enter_context(hold(port, "/photos/context", body[:100_000], cookies, kind))
+            stack.enter_context(hold(desk, "/staff/sign-in", b"email=" + b"x" * 1_000))
+        assert patient.get("/photos").status == 200
+        assert Patient(desk, "").get("/staff/sign-in").status == 200
+        assert head.recv(1_000).partition(b"\r\n")[0] in {b"", b"HTTP/1.1 408 Request Time-out"}
 
 
 def test_a_process_that_dies_costs_the_photo_on_its_way(site: Site, photo: bytes) -> None:
