@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from capture.errors import BundleError, NotFound
-from capture.sealing.archive import Entry
+from capture.errors import BundleError, NotFound, Undeliverable
+from capture.sealing.archive import MOST, Entry, archive_size
 
 CAME_BACK = "came-back"
 """The code of a bundle that a way station took and could not hand on."""
@@ -58,6 +58,13 @@ class BundleFiles:
     def entries(self) -> list[Entry]:
         """What the bundle's ZIP holds (docs/FORMAT.md); the same bytes whenever it is made."""
         return [Entry(file.name, file.size, self.created, file.read) for file in self.files]
+
+    def archive_size(self) -> int:
+        """Bytes of that ZIP; Undeliverable where none can hold the bundle."""
+        size = archive_size(self.entries)
+        if size > MOST:
+            raise Undeliverable(code="bundle-too-large", hint="a ZIP of this kind holds 2 GiB at most")
+        return size
 
     @property
     def checked_entries(self) -> list[Entry]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from capture.errors import Unavailable, Undeliverable
 from capture.inbox.base import BundleFiles, Placed
 from capture.inbox.options import Options
-from capture.sealing.archive import MOST, archive_size, stream_archive
+from capture.sealing.archive import stream_archive
 from capture.sealing.files import sync_folder
 
 PLACES, ZIP, MARK = ".capture", "bundle.part", "put"
@@ -48,9 +48,8 @@ class FolderInbox:
 
     def put(self, bundle: BundleFiles) -> Placed:
         """See Inbox."""
+        bundle.archive_size()  # refuses what no ZIP can hold
         name = f"{bundle.receipt}-{bundle.id}.zip"
-        if archive_size(bundle.entries) > MOST:
-            raise Undeliverable(code="bundle-too-large", hint="a ZIP of this kind holds 2 GiB at most")
         with _our_errors():
             folder = self._folder(bundle.practice)
             place, there = self._day(folder, bundle.created) / bundle.id, folder / name

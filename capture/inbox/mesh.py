@@ -13,7 +13,7 @@ from capture.errors import Unavailable, Undeliverable
 from capture.inbox.base import CAME_BACK, BundleFiles, Placed
 from capture.inbox.options import Options
 from capture.mailbox import Account, Letter, Mailbox
-from capture.sealing.archive import archive_size, stream_ahead
+from capture.sealing.archive import stream_ahead
 
 logger = logging.getLogger("capture.worker")
 MOST_NOTICES, MOST_LISTED = 100, 10_000
@@ -34,15 +34,14 @@ class MeshInbox:
         to = self._recipients.get(bundle.practice) or self._recipients.get("")
         if to is None:
             raise Unavailable(code="mesh-no-mailbox", hint=f"recipients names no mailbox for {bundle.practice}")
-        entries = bundle.checked_entries
         letter = Letter(
             to=to,
             workflow=self._workflow,
             local_id=_local_id(bundle),
             subject="Sealed photos",
             file_name=f"capture-{bundle.receipt}.zip",
-            size=archive_size(entries),
-            read=partial(stream_ahead, entries),
+            size=bundle.archive_size(),
+            read=partial(stream_ahead, bundle.checked_entries),
             chunk=self._chunk,
         )
         with self._alone(letter.local_id):

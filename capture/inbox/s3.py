@@ -8,7 +8,7 @@ from capture.bucket.words import read_bucket
 from capture.errors import Unavailable, Undeliverable
 from capture.inbox.base import BundleFiles, Placed
 from capture.inbox.options import Options
-from capture.sealing.archive import MOST, archive_size, stream_archive
+from capture.sealing.archive import stream_archive
 
 _PREFIX = r"(?!/)([\w!.*'()/-]|\{ods\}){1,200}"
 
@@ -22,12 +22,8 @@ class S3Inbox:
     def put(self, bundle: BundleFiles) -> Placed:
         """See Inbox. It goes by as it is read; what is found to be damaged then never becomes an object."""
         key = f"{self._prefix.replace('{ods}', bundle.practice)}{bundle.receipt}-{bundle.id}.zip"
-        entries = bundle.checked_entries
-        size = archive_size(entries)
-        if size > MOST:
-            raise Undeliverable(code="bundle-too-large", hint="a ZIP of this kind holds 2 GiB at most")
         try:
-            self._bucket.put(key, stream_archive(entries), size, _mark(bundle))
+            self._bucket.put(key, stream_archive(bundle.checked_entries), bundle.archive_size(), _mark(bundle))
         except Unavailable as error:
             if error.code == TAKEN:  # waiting takes nothing away from there
                 raise Undeliverable(code=TAKEN, hint=error.hint) from None

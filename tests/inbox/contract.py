@@ -5,11 +5,12 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Protocol
 
 import pytest
 
-from capture.errors import BundleError, CaptureError
+from capture.errors import BundleError, CaptureError, Undeliverable
 from capture.inbox.base import BundleFiles, Inbox, Placed
 from capture.sealing.bundle import open_bundle
 from capture.services import Services
@@ -117,3 +118,11 @@ class FarInboxContract(InboxContract):
             assert there.fetch(bundle) == [whole(bundle)]
         there.inbox.put(bundle)
         assert there.fetch(bundle) == [whole(bundle)]
+
+    def test_more_than_a_zip_holds(self, there: Far, bundle: BundleFiles) -> None:
+        """A bundle that no ZIP of this kind can hold is told as what does not pass by waiting, before any of it is read."""
+        huge = replace(bundle, files=(*bundle.files, replace(bundle.files[-1], name="photos/03-large.jpg.age", size=1 << 31)))
+        with pytest.raises(Undeliverable) as caught:
+            there.inbox.put(huge)
+        assert caught.value.code == "bundle-too-large"
+        assert there.fetch(bundle) == []
