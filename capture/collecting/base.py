@@ -1,10 +1,12 @@
 """What every place that bundles are collected from promises."""
 
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from capture.errors import SourceAway, Unavailable
 from capture.sealing.records import check
 
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -59,3 +61,14 @@ class Source(Protocol):
 
     def acknowledge(self, bundle: Waiting) -> None:
         """It is opened and kept, so it need not wait any longer. Again it changes nothing."""
+
+
+@contextmanager
+def telling_away(sentence: str, codes: Container[str]) -> Iterator[None]:
+    """Unavailable with one of these codes as SourceAway; what somebody must put right first, such as a key, stays what it is."""
+    try:
+        yield
+    except Unavailable as error:
+        if error.code not in codes:
+            raise
+        raise SourceAway(sentence, code=error.code, hint=error.hint) from None

@@ -1,15 +1,16 @@
 """Bundles straight from the practice's bucket in S3, with no access to the service: one object each (docs/inboxes.md)."""
 
 import re
-from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Sequence
+from functools import partial
 
 from capture.bucket.client import AWAY, TAKEN
 from capture.bucket.objects import Bucket
-from capture.collecting.base import Target, Waiting
-from capture.errors import NotFound, SourceAway, Unavailable
+from capture.collecting.base import Target, Waiting, telling_away
+from capture.errors import NotFound
 
 _NAME = re.compile(r"([A-Z0-9-]{4,16})-([0-9a-f]{32})\.zip")
+_told = partial(telling_away, "The bucket does not answer.", {AWAY, TAKEN, "unavailable"})  # taken: replaced while it was read
 
 
 class BucketSource:
@@ -47,14 +48,3 @@ class BucketSource:
         if self._delete:
             with _told():
                 self._bucket.delete(bundle.handle)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """A bucket that is away as SourceAway; what somebody must put right first, such as a key, stays what it is."""
-    try:
-        yield
-    except Unavailable as error:
-        if error.code not in {AWAY, TAKEN, "unavailable"}:  # taken: it was replaced while it was read
-            raise
-        raise SourceAway("The bucket does not answer.", code=error.code, hint=error.hint) from None

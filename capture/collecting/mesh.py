@@ -2,11 +2,10 @@
 
 import re
 import time
-from collections.abc import Container, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Container, Sequence
+from functools import partial
 
-from capture.collecting.base import Target, Waiting
-from capture.errors import SourceAway, Unavailable
+from capture.collecting.base import Target, Waiting, telling_away
 from capture.mailbox import Head, Mailbox
 
 MOST = 500
@@ -15,7 +14,7 @@ _HANDSHAKE = 12 * 3600
 """Seconds; MESH wants one in 24 hours."""
 _FILE = re.compile(r"capture-([A-Z0-9-]{4,16})\.zip")
 _LOCAL = re.compile(r"([0-9a-f]{32})(-[0-9a-f]{8})?")
-_AWAY = {"mesh-away", "mesh-tls", "unavailable"}
+_told = partial(telling_away, "MESH does not answer.", {"mesh-away", "mesh-tls", "unavailable"})
 
 
 class MeshSource:
@@ -57,14 +56,3 @@ def _bundle_of(head: Head) -> Waiting | None:
     """The bundle that a message is, or None. What it says is believed only once its signature is checked."""
     file, local = _FILE.fullmatch(head.file_name), _LOCAL.fullmatch(head.local_id)
     return Waiting(local[1], file[1], head.id) if file and local and not head.is_report else None
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """MESH away as SourceAway; what somebody must put right first, such as a password, stays what it is."""
-    try:
-        yield
-    except Unavailable as error:
-        if error.code not in _AWAY:
-            raise
-        raise SourceAway("MESH does not answer.", code=error.code, hint=error.hint) from None
