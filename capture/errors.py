@@ -40,6 +40,13 @@ class CaptureError(Exception):
         super().__init__(self.sentence)
 
 
+def code_and_hint(error: Exception) -> tuple[str, str]:
+    """What a log may say of any error: of one that nobody foresaw its kind, never its words (SECURITY 7)."""
+    if isinstance(error, CaptureError):
+        return error.code, error.hint or "no hint"
+    return CaptureError.code, type(error).__name__
+
+
 class PhotoRefused(CaptureError):
     """A picture that cannot be taken. `code` says why: see `capture/photos/__init__.py` for the list."""
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from capture.actions.queue_notice import queue_arrival, queue_notice
 from capture.domain.requests import State
-from capture.errors import BundleError, CaptureError, PhotosDeleted, Unavailable, Undeliverable
+from capture.errors import BundleError, CaptureError, PhotosDeleted, Unavailable, Undeliverable, code_and_hint
 from capture.inbox import WEB
 from capture.inbox.base import BundleFile, BundleFiles, Placed
 from capture.sealing.contents import MANIFEST, REQUEST_PART, SIGNATURE, Manifest
@@ -162,9 +162,8 @@ def _settle(services: Services, lease: Lease, placed: Placed) -> None:
 
 def _note_failure(services: Services, lease: Lease, error: Exception) -> None:
     """Put it back, or give it up and tell everyone. Code and hint go to the log, never words from outside (SECURITY 7)."""
-    code = error.code if isinstance(error, CaptureError) else "error"
-    hint = error.hint if isinstance(error, CaptureError) else type(error).__name__
-    logger.warning("delivery to %s failed, try %d: %s (%s)", lease.inbox, lease.attempts, code, hint or "no hint")
+    code, hint = code_and_hint(error)
+    logger.warning("delivery to %s failed, try %d: %s (%s)", lease.inbox, lease.attempts, code, hint)
     now, tries, most = services.clock(), lease.attempts, MOST_TRIES
     with services.database.write() as db:
         if isinstance(error, OWN_FAULTS):  # those that failed for another reason count for nothing here

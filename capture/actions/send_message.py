@@ -4,7 +4,7 @@ import logging
 from datetime import datetime, timedelta
 
 from capture.actions.deliver import wait_before
-from capture.errors import CaptureError, Unavailable, Undeliverable
+from capture.errors import Unavailable, Undeliverable, code_and_hint
 from capture.notify.base import Message
 from capture.services import Services
 from capture.store import messages
@@ -50,9 +50,8 @@ def _send(services: Services, lease: Lease) -> str:
 
 def _note_failure(services: Services, lease: Lease, error: Exception, now: datetime) -> None:
     """The kind of error to the log, never its words (SECURITY 7)."""
-    code = error.code if isinstance(error, CaptureError) else "error"
-    hint = error.hint if isinstance(error, CaptureError) else type(error).__name__
-    logger.warning("%s by %s failed, try %d: %s (%s)", lease.kind, lease.channel, lease.attempts, code, hint or "no hint")
+    code, hint = code_and_hint(error)
+    logger.warning("%s by %s failed, try %d: %s (%s)", lease.kind, lease.channel, lease.attempts, code, hint)
     final = isinstance(error, Undeliverable)
     with services.database.write() as db:
         if not final and now < lease.wanted_at + GIVE_UP_AFTER:
