@@ -1,6 +1,5 @@
 """Back up database and sealed parts into a folder, while the service runs."""
 
-import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from capture.services import Services
 from capture.store import dumps, scrubbing
 from capture.store.backups import GONE, REMOVED, Backups, FileFacts, Manifest, NewSnapshot, is_whole, json_lines
 from capture.store.blobs import FolderBlobs
+from capture.store.locked import locked
 from capture.store.scrubbing import StoredPart
 from capture.store.vault import make_folder
 
@@ -82,14 +82,11 @@ def named_parts(lines: Iterator[bytes]) -> Iterator[tuple[dict[str, Any], FileFa
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """No other backup writes into the folder meanwhile. Conflict if one does."""
-    held = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
+        with locked(folder, os.O_RDONLY, wait=False):
+            yield
     except BlockingIOError:
         raise Conflict(f"Another backup is being written to {folder}.") from None
-    finally:
-        os.close(held)
 
 
 def _write_tables(services: Services, new: NewSnapshot) -> str:

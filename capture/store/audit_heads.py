@@ -10,7 +10,6 @@ count no longer, since the hash in this one holds everything before it. Number 0
 
 import base64
 import binascii
-import fcntl
 import hashlib
 import json
 import os
@@ -27,6 +26,7 @@ from capture.errors import Unavailable
 from capture.sealing.files import append_whole
 from capture.sealing.keys import SigningKey, VerifyingKey
 from capture.store.audit import check_chain
+from capture.store.locked import locked
 from capture.store.models import AuditHead
 
 LOOK_BACK = 64 << 20
@@ -65,14 +65,10 @@ def list_restores(path: Path, key: VerifyingKey) -> list[str]:
 
 @contextmanager
 def _held(path: Path) -> Iterator[int]:
-    """The file, open for adding and locked. Unavailable when it cannot be written."""
+    """The file, open for adding and locked. Unavailable when it cannot be written, or stays locked."""
     try:
-        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)  # given back by close
+        with locked(path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
             yield file
-        finally:
-            os.close(file)
     except OSError as error:
         raise Unavailable(hint=f"the heads of the audit trail cannot be noted in {path}: {error.strerror}") from error
 

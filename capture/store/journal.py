@@ -25,8 +25,6 @@ from capture.store.vault import Vault
 
 PURGED, RESTORED, LOCKED, REPLACED = "purged", "restored", "locked", "replaced"
 MEMBER, TOKEN, WEBHOOK, KEY = "member removed", "token revoked", "webhook removed", "key retired"
-PATIENCE = 5.0
-"""Seconds for which the lock of the file is waited for."""
 _TAIL = 8_192
 _LINE = re.compile(rb"([0-9a-f]{64}) (\{.*\})")
 
@@ -147,7 +145,7 @@ class Journal:
 
     def held(self) -> AbstractContextManager[int]:
         """The file, open for adding and locked. OSError where it stays locked."""
-        return locked(self.path, os.O_RDWR | os.O_APPEND, PATIENCE)
+        return locked(self.path, os.O_RDWR | os.O_APPEND)
 
     def reader(self, file: BinaryIO) -> "Reader":
         """Reads the lines of this journal from a file that is at its start."""

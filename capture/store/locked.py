@@ -7,17 +7,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 
-_LOOK = 0.01
-"""Seconds between two looks at a file that is locked."""
+PATIENCE, _LOOK = 5.0, 0.01
+"""Seconds for which a file that is locked is waited for, and between two looks at it."""
 
 
 @contextmanager
-def locked(path: Path, flags: int, patience: float) -> Iterator[int]:
-    """The file, open and locked until the end; never one that another was put in the place of meanwhile.
+def locked(path: Path, flags: int, *, wait: bool = True) -> Iterator[int]:
+    """The file or folder, open and locked until the end; never one that another was put in the place of meanwhile.
 
-    OSError where it cannot be opened, BlockingIOError where somebody else has it for longer than `patience`, in seconds.
+    OSError where it cannot be opened, BlockingIOError where somebody else has it and, after a `wait`, has it still.
     """
-    until = monotonic() + patience
+    until = monotonic() + (PATIENCE if wait else 0)
     while True:
         file = os.open(path, flags | os.O_CLOEXEC, 0o600)
         try:

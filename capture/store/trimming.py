@@ -43,7 +43,7 @@ class Trimmer:
         if self._only_grows or self._was_looked_at(now):
             return 0
         try:
-            with self._journal.path.open("rb") as source, locked(self._beside, os.O_RDWR | os.O_CREAT, 0) as new:
+            with self._journal.path.open("rb") as source, locked(self._beside, os.O_RDWR | os.O_CREAT, wait=False) as new:
                 try:  # the old file is closed after the new one: to free it takes a while, for which nobody need wait
                     return self._renew(source, new, now)
                 finally:

@@ -1,5 +1,6 @@
 """The ends of the audit chains, noted outside the database: who rewrites a whole chain is found (SECURITY 39)."""
 
+import fcntl
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -202,3 +203,17 @@ def test_searching_in_the_trail(database: Database, practice: Practice) -> None:
         assert names_of(db, practice.id, {request.id, "ada"}) == {request.id: request.receipt}
         assert names_of(db, "0" * 32, {request.id}) == {}
         assert db.scalars(select(AuditHead.number).where(AuditHead.practice_id == practice.id)).one() == 4
+
+
+def test_a_file_that_stays_locked(database: Database, practice: Practice, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever notes waits a bounded time for another process that is at the file; what could not be noted is, the next time."""
+    write(database, practice.id)
+    note(database, path)
+    write(database, practice.id)
+    monkeypatch.setattr("capture.store.locked.PATIENCE", 0.05)
+    with path.open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(Unavailable) as caught:
+            note(database, path)
+    assert str(path) in (caught.value.hint or "")
+    assert note(database, path) == 1

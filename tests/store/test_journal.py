@@ -150,7 +150,7 @@ def test_a_journal_that_is_all_altered_stops_the_act(journal: Journal) -> None:
 
 def test_a_file_that_stays_locked(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever submits waits a bounded time for another process that is at the file, and is then told to try again."""
-    monkeypatch.setattr("capture.store.journal.PATIENCE", 0.05)
+    monkeypatch.setattr("capture.store.locked.PATIENCE", 0.05)
     with journal.path.open("rb") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         with pytest.raises(Unavailable):
