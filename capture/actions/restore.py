@@ -1,6 +1,6 @@
 """Bring a backup back: into an empty database, and only with what is known of the time since."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,12 +44,14 @@ def check_backup(services: Services, folder: Path, number: int | None, step: Cal
 
     BackupRefused names a file of the snapshot that is not as it was written.
     """
-    backups, number, manifest = _find(services, folder, number)
-    lost, unread = _lost(backups, number, manifest)
-    checked = Restored(number, manifest.made_at, missing=list(manifest.missing), unread=unread)
-    parts = backups.open_parts()
-    for row, facts in named_parts(backups.lines(number, f"{dumps.PARTS}.jsonl")):
-        if row["blob"] not in lost:
+    return _check(_open(services, folder, number), step)
+
+
+def _check(opened: "_Opened", step: Callable[[int], None]) -> Restored:
+    checked = Restored(opened.number, opened.manifest.made_at, missing=list(opened.manifest.missing), unread=opened.unread)
+    parts = opened.backups.open_parts()
+    for row, facts in named_parts(opened.lines(dumps.PARTS)):
+        if row["blob"] not in opened.lost:
             if is_whole(parts, row["blob"], facts):
                 checked.parts += 1
             else:
@@ -69,24 +71,24 @@ def restore(
     with services.database.building() as connection:
         if dumps.has_tables(connection):
             raise Conflict(NOT_EMPTY, code="not-empty", hint="move it away, or set CAPTURE_DATABASE or CAPTURE_VAR to another")
-    backups, number, manifest = _find(services, folder, number)
+    opened = _open(services, folder, number)
+    manifest = opened.manifest
     if not without_journal:
-        _endings(services, manifest, {})  # before everything is read, since that takes its time
-    done = check_backup(services, folder, number, step)
+        _endings(services, manifest, {})  # before every part is read, since that takes its time
+    done = _check(opened, step)
     now = services.clock()
     with services.database.building() as connection:
         if dumps.has_tables(connection):
             raise Conflict(NOT_EMPTY, code="not-empty", hint="another restore, or a service, was quicker")
-        dumps.build(connection, manifest.revision, lambda name: backups.lines(number, f"{name}.jsonl"))
+        dumps.build(connection, manifest.revision, opened.lines)
         with services.database.session_on(connection) as db:
             endings = None if without_journal else _endings(services, manifest, restoring.heads_of(db))
-            lost, _ = _lost(backups, number, manifest)
-            done.deleted += restoring.drop_gone(db, lost - set(manifest.missing), now)
+            done.deleted += restoring.drop_gone(db, opened.lost - set(manifest.missing), now)
             learned = restoring.apply_rules(db, now) if endings is None else restoring.apply_endings(db, endings, now)
             done.access, done.keys = learned.access, learned.keys
             done.ended, done.deleted, done.unopened = learned.ended, done.deleted + learned.deleted, restoring.count_unopened(db)
             restoring.note_restored(db, now, backup=manifest.made_at, journal="no" if without_journal else "yes", ended=done.ended)
-            missing = _fill(services, backups.open_parts(), db)
+            missing = _fill(services, opened.backups.open_parts(), db)
             audit_heads.note_restored(db, services.settings.heads_file, services.signing_key, now, manifest.made_at)
             services.journal.begin(now)
             services.journal.note([Ending(now.isoformat(), RESTORED, "", 0, "")])
@@ -117,21 +119,36 @@ def mend(services: Services, folder: Path) -> tuple[list[str], list[str]]:
     return sorted(kept - found.damaged.keys()), sorted(found.damaged)
 
 
-def _find(services: Services, folder: Path, number: int | None) -> tuple[Backups, int, Manifest]:
+@dataclass(frozen=True)
+class _Opened:
+    """A snapshot that was verified. `lost` are parts that it names and the folder need not have: deleted as it was made, or since,
+    or damaged before. `unread` are the later snapshots that cannot say any longer what was deleted.
+    """
+
+    backups: Backups
+    number: int
+    manifest: Manifest
+    lost: set[str]
+    unread: list[int]
+
+    def lines(self, table: str) -> Iterator[bytes]:
+        """The rows of a table."""
+        return self.backups.lines(self.number, f"{table}.jsonl")
+
+
+def _open(services: Services, folder: Path, number: int | None) -> _Opened:
+    backups, found = _find(services, folder, number)
+    manifest = backups.verify(found)
+    removed, unread = backups.removed_since(found)
+    return _Opened(backups, found, manifest, backups.names(found, GONE) | set(manifest.missing) | removed, unread)
+
+
+def _find(services: Services, folder: Path, number: int | None) -> tuple[Backups, int]:
     backups = Backups(folder, services.vault)
     found = number or max(backups.list_numbers(), default=0)
     if not found:
         raise BackupRefused(f"There is no backup in {folder}.", code="no-backup")
-    return backups, found, backups.verify(found)
-
-
-def _lost(backups: Backups, number: int, manifest: Manifest) -> tuple[set[str], list[int]]:
-    """Parts that the snapshot names and the folder need not have: deleted as it was made, or since, or damaged before.
-
-    And the later snapshots that cannot say any longer what was deleted.
-    """
-    removed, unread = backups.removed_since(number)
-    return backups.names(number, GONE) | set(manifest.missing) | removed, unread
+    return backups, found
 
 
 def _endings(services: Services, manifest: Manifest, heads: Mapping[str, int]) -> list[Ending]:
@@ -169,5 +186,7 @@ def _put(store: BlobStore, parts: BlobStore, name: str, facts: FileFacts) -> boo
 
 def snapshot_bytes(services: Services, folder: Path, number: int | None) -> int:
     """The bytes of all parts that a snapshot names."""
-    backups, number, _ = _find(services, folder, number)
-    return sum(facts.size for _, facts in named_parts(backups.lines(number, f"{dumps.PARTS}.jsonl")))
+    backups, found = _find(services, folder, number)
+    name = f"{dumps.PARTS}.jsonl"
+    backups.verify(found, [name])
+    return sum(facts.size for _, facts in named_parts(backups.lines(found, name)))

@@ -112,9 +112,11 @@ class Backups:
         sync_folder(self._snapshots)
         return len(old)
 
-    def verify(self, number: int) -> Manifest:
-        """A snapshot's manifest, once its MAC and each of its files were found right; BackupRefused names what is not."""
-        return self._verify(self.path(number))
+    def verify(self, number: int, only: Collection[str] = ()) -> Manifest:
+        """A snapshot's manifest, once its MAC and each of its files, or some `only`, were found right; BackupRefused names what is
+        not.
+        """
+        return self._verify(self.path(number), only)
 
     def lines(self, number: int, name: str) -> Iterator[bytes]:
         """The lines of one of its files."""
@@ -131,14 +133,13 @@ class Backups:
         unread = []
         for later in (one for one in self.list_numbers() if one > number):
             try:
-                self._verify(self.path(later), [REMOVED])
+                self.verify(later, [REMOVED])
                 names |= self.names(later, REMOVED)
             except BackupRefused:
                 unread.append(later)
         return names, unread
 
     def _verify(self, path: Path, only: Collection[str] = ()) -> Manifest:
-        """Compare the manifest with its MAC, and each of its files, or some `only`, with the manifest."""
         try:
             text, mac = (path / "manifest.json").read_bytes(), (path / "manifest.mac").read_bytes()
         except FileNotFoundError as error:
