@@ -1,6 +1,5 @@
 """Read stored parts again and compare: what is damaged is noted and told, what belongs to nothing is removed."""
 
-import hashlib
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,6 +14,7 @@ from capture.domain.scrubbing import BEGIN, END, is_orphan, reach
 from capture.errors import NotFound, Unavailable
 from capture.services import Services
 from capture.store import audit, deletions, requests, scrubbing
+from capture.store.backups import FileFacts, facts_of
 from capture.store.models import Practice
 from capture.store.scrubbing import StoredPart
 
@@ -113,14 +113,11 @@ def read_again(services: Services, part: StoredPart) -> str:
 
 
 def _compare(services: Services, part: StoredPart) -> str:
-    digest, size = hashlib.sha256(), 0
     try:
-        for piece in services.blobs.read(part.blob):
-            digest.update(piece)
-            size += len(piece)
+        facts = facts_of(services.blobs, part.blob)
     except NotFound:
         return "part-missing"
-    return "" if (size, digest.hexdigest()) == (part.size, part.sha256) else "part-altered"
+    return "" if facts == FileFacts(part.size, part.sha256) else "part-altered"
 
 
 def _answers(services: Services, bad: StoredPart) -> bool:

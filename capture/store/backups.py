@@ -200,16 +200,21 @@ def json_lines(values: Iterable[Any]) -> Iterator[bytes]:
     return (json.dumps(value).encode() + b"\n" for value in values)
 
 
+def facts_of(parts: BlobStore, name: str) -> FileFacts:
+    """What a stored part is now. Raises NotFound, Unavailable."""
+    digest, size = hashlib.sha256(), 0
+    for piece in parts.read(name):
+        digest.update(piece)
+        size += len(piece)
+    return FileFacts(size, digest.hexdigest())
+
+
 def is_whole(parts: BlobStore, name: str, facts: FileFacts) -> bool:
     """Whether a part is there, can be read and is as it was sealed."""
-    digest, size = hashlib.sha256(), 0
     try:
-        for piece in parts.read(name):
-            digest.update(piece)
-            size += len(piece)
+        return facts_of(parts, name) == facts
     except (NotFound, Unavailable):
         return False
-    return FileFacts(size, digest.hexdigest()) == facts
 
 
 def _facts(path: Path) -> FileFacts:
