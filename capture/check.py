@@ -73,11 +73,20 @@ def find_problems() -> list[Finding]:
 
 
 def _problems(subject: str, load: Callable[[], object]) -> list[Finding]:
+    """What is wrong with settings: as many findings."""
     try:
         load()
     except SettingsError as error:
         return [Finding(False, subject, problem, error.hint or "") for problem in error.problems]
     return []
+
+
+def _ask(subject: str, check: Callable[[], str], away: str) -> Finding:
+    """What something outside says of itself; where it does not answer, that it is `away`."""
+    try:
+        return Finding(True, subject, check())
+    except CaptureError as error:
+        return Finding(False, subject, f"{away} just now ({error.code})", error.hint or "")
 
 
 def _find_turbojpeg() -> Finding:
@@ -109,25 +118,14 @@ def _find_inboxes(settings: Settings) -> list[Finding]:
         places = load_inboxes(ROOT / settings.inboxes if settings.inboxes else None)
     except SettingsError as error:
         return [Finding(False, "inboxes", problem, error.hint or "") for problem in error.problems]
-    findings = []
-    for name, place in places.items():
-        if isinstance(place.inbox, Checks):
-            try:
-                findings.append(Finding(True, f"inbox {name}", place.inbox.check()))
-            except CaptureError as error:
-                findings.append(Finding(False, f"inbox {name}", f"it takes nothing just now ({error.code})", error.hint or ""))
-    return findings
+    asked = {name: place.inbox for name, place in places.items() if isinstance(place.inbox, Checks)}
+    return [_ask(f"inbox {name}", inbox.check, "it takes nothing") for name, inbox in asked.items()]
 
 
 def _find_messengers(settings: Settings) -> list[Finding]:
     """Whoever carries texts and e-mails is asked whether it would; nothing is sent."""
-    findings = []
-    for channel, messenger in choose_messengers(settings).items():
-        subject = "texts" if channel == "sms" else "e-mails"
-        try:
-            findings.append(Finding(True, subject, messenger.check()))
-        except CaptureError as error:
-            findings.append(Finding(False, subject, f"they cannot be sent just now ({error.code})", error.hint or ""))
+    subjects, chosen = {"sms": "texts", "email": "e-mails"}, choose_messengers(settings)
+    findings = [_ask(subjects[channel], messenger.check, "they cannot be sent") for channel, messenger in chosen.items()]
     if settings.notify_key_file:
         findings += _find_long_texts(settings)
     return findings or [Finding(True, "messages", "no text and no e-mail is sent: staff hand over each link themselves")]
