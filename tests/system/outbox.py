@@ -1,18 +1,21 @@
 """A worker that is killed at chosen points, and two that race: a process of its own, from which workers are forked.
 
-Called with "kills" or "race", a folder and a database; prints what came of it as JSON. No environment and no clock but its own.
+Called with "kills" or "race", a folder and a database, or "far", a folder and a file of inboxes; prints what came of it as JSON. No
+environment and no clock but its own.
 """
 
 import hashlib
 import json
 import os
+import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -36,8 +39,9 @@ from capture.store.models import AuditEvent, Bundle, Delivery, Practice, new_id
 from capture.store.practices import insert_practice
 from tests.conftest import Clock
 from tests.store.rows import add_photo, add_request
+from tests.system.server import ROOT, environment
 
-KILLS = 200
+KILLS, FAR_KILLS = 200, 40
 PRACTICES = 5
 SEALED = b"sealed" * 100
 PARTS = {REQUEST_PART: b"r", photo_part_name(1, "context"): SEALED}
@@ -126,6 +130,25 @@ def work(services: Services) -> None:
         pass
 
 
+def kill_one(services: Services, clock: Clock, left: int, steps: Iterable[tuple[Any, str]]) -> str:
+    """Let a worker kill itself at that point of its transactions and these steps: where that was; nothing if it came to its end."""
+    told, telling = os.pipe()
+
+    def killed() -> None:
+        watch = Points(left, telling)
+        for place, name in steps:
+            watch.around(place, name)
+        work(watch.around_transactions(services))
+
+    services.database.close()
+    _, status = os.waitpid(fork(killed), 0)
+    os.close(telling)
+    where = os.read(told, 100).decode()
+    os.close(told)
+    clock.time += timedelta(minutes=2)  # the lease of the one that was killed is over
+    return where if os.WIFSIGNALED(status) and os.WTERMSIG(status) == 9 else ""
+
+
 def kill_workers(var: Path, database: str) -> dict[str, Any]:
     """Kill one worker after the other, each a point later than the last; in between a system takes what lies in the folder."""
     clock, share = Clock(), var / "share"
@@ -146,32 +169,37 @@ def kill_workers(var: Path, database: str) -> dict[str, Any]:
             altered += path.read_bytes() != whole[taken[-1]]
             path.unlink()
 
+    steps = (
+        (Path, "rename"),
+        (os, "fsync"),
+        (Path, "mkdir"),
+        (deliveries, "mark_delivered"),
+        (FolderInbox, "put"),
+        (WebInbox, "put"),
+    )
     for number in range(KILLS):
-        told, telling = os.pipe()
-
-        def killed(left: int = number % 83 + 1, telling: int = telling) -> None:
-            watch = Points(left, telling)
-            for place, name in ((Path, "rename"), (os, "fsync"), (Path, "mkdir"), (deliveries, "mark_delivered")):
-                watch.around(place, name)
-            watch.around(FolderInbox, "put")
-            watch.around(WebInbox, "put")
-            work(watch.around_transactions(services))
-
-        services.database.close()
-        _, status = os.waitpid(fork(killed), 0)
-        os.close(telling)
-        points[os.read(told, 100).decode()] += 1
-        os.close(told)
-        kills += os.WIFSIGNALED(status) and os.WTERMSIG(status) == 9
-        clock.time += timedelta(minutes=2)  # the lease of the one that was killed is over
+        where = kill_one(services, clock, number % 83 + 1, steps)
+        points[where] += 1
+        kills += bool(where)
         take()
     work(services)
     take()
     return {"kills": kills, "points": points, "lost": len(set(ids) - set(taken)), "doubled": len(taken) - len(set(taken))} | {
         "altered": altered,
-        "in order": _in_order(ids, taken),
+        "in order": in_order(ids, taken),
         **_count(services),
     }
+
+
+def kill_far(var: Path, inboxes: str) -> dict[str, Any]:
+    """The same with the inboxes of that file, at questions and answers of HTTP; the ids in the order in which they were sent."""
+    clock = Clock()
+    services = make_services(load_settings({}, var=var, origin="https://photos.example.org", inboxes=inboxes), clock=clock)
+    ids = add_bundles(services, 60, tuple(name for name in services.inboxes if name != "web"))
+    steps = ((HTTPConnection, "endheaders"), (HTTPConnection, "getresponse"))
+    where = Counter(kill_one(services, clock, number % 13 + 1, steps) for number in range(FAR_KILLS))
+    work(services)
+    return {"kills": where.total() - where.pop("", 0), "points": where, "ids": ids, **_count(services)}
 
 
 def race(var: Path, database: str) -> dict[str, Any]:
@@ -194,7 +222,7 @@ def race(var: Path, database: str) -> dict[str, Any]:
         os.waitpid(pid, 0)
     lines = [line.split() for line in effects.read_text().splitlines()]
     made = [bundle for bundle, _ in lines]
-    return {"effects": len(made), "of": len(set(made) & set(ids)), "in order": _in_order(ids, made)} | {
+    return {"effects": len(made), "of": len(set(made) & set(ids)), "in order": in_order(ids, made)} | {
         "workers": len({worker for _, worker in lines}),
         **_count(services),
     }
@@ -205,7 +233,7 @@ def _services(var: Path, database: str, clock: Clock) -> Services:
     return make_services(load_settings({}, var=var, origin="https://photos.example.org", **given), clock=clock)
 
 
-def _in_order(ids: list[str], found: list[str]) -> bool:
+def in_order(ids: list[str], found: list[str]) -> bool:
     """Whether those of each practice came in the order in which they were sent."""
     place = {one: number for number, one in enumerate(ids)}
     lanes: dict[int, list[int]] = {}
@@ -224,6 +252,15 @@ def _count(services: Services) -> dict[str, Any]:
     return {"deliveries": states, "arrived": len(arrived), "once": set(arrived.values()) == {1}, "chains": not any(broken)}
 
 
+def run(act: str, var: Path, where: str) -> dict[str, Any]:
+    """What this program finds, called with these words."""
+    command = [sys.executable, "-m", "tests.system.outbox", act, str(var), where]
+    done = subprocess.run(command, cwd=ROOT, env=environment(var), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
 if __name__ == "__main__":
-    act, folder, url = sys.argv[1:]
-    json.dump({"kills": kill_workers, "race": race}[act](Path(folder), url), sys.stdout)
+    act, folder, where = sys.argv[1:]
+    json.dump({"kills": kill_workers, "race": race, "far": kill_far}[act](Path(folder), where), sys.stdout)
