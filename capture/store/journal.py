@@ -166,38 +166,39 @@ class Journal:
 
 
 class Reader:
-    """Reads lines, each told by the one before it. `last` is the last one, `offset` how many bytes were read."""
+    """Reads lines, each told by the one before it, and goes on where it was."""
 
     def __init__(self, file: BinaryIO, parse: Callable[[bytes, str], Line | None]) -> None:
         self._file = file
         self._parse = parse
         self._place = self._torn = 0
         self._cut = False
-        self.last: Line | None = None
-        self.offset = 0
+        self._last: Line | None = None
+        self._offset = 0
 
     def lines(self, until: int | None = None) -> Iterator[Line]:
         """The lines that were not read yet: all, or those in so many bytes, and of these none that may have been cut off there."""
-        while until is None or self.offset < until:
+        self._file.seek(0, os.SEEK_END)  # forget what was read ahead: it may have been taken back since
+        self._file.seek(self._offset)
+        while until is None or self._offset < until:
             text = self._file.readline()
             if not text:
                 return
             self._cut = not text.endswith(b"\n")
             if self._cut and until is not None:
-                self._file.seek(self.offset)
                 return
-            self.offset += len(text)
+            self._offset += len(text)
             self._place += 1
-            line = self._parse(text, self.last.mac if self.last else "")
+            line = self._parse(text, self._last.mac if self._last else "")
             if line is None:
                 self._torn = self._torn or self._place
                 continue
-            self.last, self._torn = line, 0
+            self._last, self._torn = line, 0
             yield line
 
     def check_end(self, path: Path) -> None:
         """BackupRefused, naming the file, where a line was altered or is missing: then none after it could be told."""
-        if self.last is None or (self._torn and not self._cut):
+        if self._last is None or (self._torn and not self._cut):
             raise BackupRefused(
                 f"line {self._torn or 1} of {path} was altered, or one before it is missing.", code="journal-altered"
             )

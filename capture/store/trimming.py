@@ -42,6 +42,7 @@ class Trimmer:
         """
         if self._only_grows or self._was_looked_at(now):
             return 0
+        self._looked = now
         try:
             with self._journal.path.open("rb") as source, locked(self._beside, os.O_RDWR | os.O_CREAT, wait=False) as new:
                 try:  # the old file is closed after the new one: to free it takes a while, for which nobody need wait
@@ -74,19 +75,17 @@ class Trimmer:
                 base = line.number
         reader.check_end(self._journal.path)
         if not is_old:
-            self._looked = now
             return 0
-        source.seek(0)
         reader = self._journal.reader(source)
         next(reader.lines())
         with os.fdopen(new, "wb", closefd=False) as file:
             file.truncate()  # what a killed one left
-            copy = _Copy(
-                self._journal, file, self._journal.line(base, "", {"journal": first.said["journal"], "at": now.isoformat()})
-            )
+            said = {"journal": first.said["journal"], "at": now.isoformat()}
+            copy = _Copy(self._journal, file, self._journal.line(base, "", said))
             copy.add(reader.lines(size), lambda line: line.number == last or not _is_over(line, then))
-            while self._size() - reader.offset > _FEW:
-                copy.add(reader.lines(self._size()))
+            while (grown := self._size()) - size > _FEW:
+                size = grown
+                copy.add(reader.lines(size))
             copy.sync()
             with self._journal.held() as held:
                 if not os.path.samestat(os.fstat(held), os.fstat(source.fileno())):  # somebody put another in its place

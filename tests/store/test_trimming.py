@@ -1,5 +1,6 @@
 """The journal is kept short while lines are added to it: nobody waits for that, and nothing is lost by it (SECURITY 42)."""
 
+import errno
 import fcntl
 import os
 import signal
@@ -12,7 +13,7 @@ from typing import BinaryIO
 
 import pytest
 
-from capture.errors import BackupRefused
+from capture.errors import BackupRefused, Unavailable
 from capture.settings import ROOT
 from capture.store.journal import MEMBER, PURGED, RESTORED, Journal, Reader
 from capture.store.trimming import KEEP_LASTING, KEEP_LINKS, Trimmer
@@ -211,6 +212,39 @@ def test_what_another_process_left_or_is_at(journal: Journal) -> None:
     assert not left.exists()
 
 
+def test_what_was_taken_back_meanwhile_is_not_copied(journal: Journal) -> None:
+    """A line that was seen and then taken back, for want of room, is not there, and the one that took its place is."""
+    journal.note([ending(1)])
+    size = journal.path.stat().st_size
+    journal.note([ending(2)])
+    with journal.path.open("rb") as file:
+        reader = journal.reader(file)
+        assert [line.number for line in reader.lines(size)] == [0, 1]
+        os.truncate(journal.path, size)
+        journal.note([ending(3)])
+        assert [line.ending.number for line in reader.lines()] == [3]
+
+
+def test_what_fails_is_tried_once_a_day(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where there is no room for a second file, or it cannot take the name, it is not written again each minute."""
+    tries = []
+
+    def refuse(*_: object) -> None:
+        tries.append(1)
+        raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+
+    journal.note([ending(1), ending(2)])
+    monkeypatch.setattr(Path, "replace", refuse)
+    trimmer = Trimmer(journal)
+    for day in (70, 71):
+        with pytest.raises(Unavailable) as caught:
+            trimmer.trim(NOW + day * DAY)
+        assert "journal.log: Device or resource busy" in (caught.value.hint or "")
+        assert trimmer.trim(NOW + (day + 0.9) * DAY) == 0
+    assert len(tries) == 2
+    assert [path.name for path in journal.path.parent.iterdir()] == ["journal.log"]
+
+
 def test_a_file_that_was_put_back_meanwhile_stays(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who puts another file in the place of the journal while it is written anew finds that one there, not the older one."""
     journal.note([ending(1), ending(2)])
@@ -248,6 +282,10 @@ def test_a_line_that_a_power_loss_cut_is_left_behind(journal: Journal) -> None:
     journal.path.write_bytes(journal.path.read_bytes() + b"half a li")
     journal.note([ending(3, days=63)])
     assert trimmed(journal, 63) == [0, 2]
+    journal.note([ending(4)])
+    journal.path.write_bytes(journal.path.read_bytes() + b"\0" * 20_000)
+    assert trimmed(journal, 64) == [0, 2, 3]
+    assert journal.path.stat().st_size < 1_000
 
 
 def test_a_file_that_takes_lines_only_is_left_alone(journal: Journal, monkeypatch: pytest.MonkeyPatch) -> None:
