@@ -7,12 +7,17 @@ from shutil import copyfile
 
 import pytest
 
+from capture.photos import Cleaner
+from capture.services import Services
 from capture.store.database import Database
 from capture.store.journal import Journal
 from capture.store.models import Practice
 from capture.store.practices import insert_practice
 from capture.store.vault import Vault
+from tests.builders import ARequest, make_practice, make_request
+from tests.conftest import Clock
 from tests.postgres import Postgres, running_postgres
+from tests.store.keeping import Place
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 
@@ -33,6 +38,16 @@ def journal(tmp_path: Path, vault: Vault) -> Journal:
     made = Journal(tmp_path / "journal.log", vault)
     made.begin(NOW)
     return made
+
+
+@pytest.fixture
+def asked(services: Services) -> ARequest:
+    return make_request(services, make_practice(services))
+
+
+@pytest.fixture
+def place(services: Services, clock: Clock, cleaner: Cleaner, tmp_path: Path) -> Place:
+    return Place(tmp_path, services, clock, cleaner)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -28,6 +28,7 @@ from capture.store.database import Database, upgrade
 from capture.store.models import Bundle, Delivery, Practice, Request, new_id
 from capture.store.vault import Vault
 from tests.builders import (
+    ARequest,
     agree_patient,
     make_invitation,
     make_member,
@@ -41,11 +42,6 @@ from tests.builders import (
 from tests.conftest import Clock
 from tests.store.keeping import Place, started, state_of, tables
 from tests.web.conftest import quick_hashes  # noqa: F401 - argon2 at its full cost would take most of the time
-
-
-@pytest.fixture
-def place(services: Services, clock: Clock, cleaner: Cleaner, tmp_path: Path) -> Place:
-    return Place(tmp_path, services, clock, cleaner)
 
 
 @pytest.fixture
@@ -152,10 +148,9 @@ def test_a_backup_of_an_older_version_is_brought_up_to_date(kinds: str, another:
         database.close()
 
 
-def test_only_what_is_new_is_copied(place: Place) -> None:
+def test_only_what_is_new_is_copied(place: Place, asked: ARequest) -> None:
     """A part is copied once; one that was deleted leaves the folder at the next backup; the newest snapshots are kept."""
     services = place.services
-    asked = make_request(services, make_practice(services))
     agree_patient(services, asked)
     take_photo(services, asked, "context")
     assert place.back_up().copied == 1
@@ -176,10 +171,9 @@ def test_only_what_is_new_is_copied(place: Place) -> None:
         assert scrub_all(there).parts == 0
 
 
-def test_a_backup_opens_nothing(place: Place) -> None:
+def test_a_backup_opens_nothing(place: Place, asked: ARequest) -> None:
     """SECURITY 42: no identity, key, label, reference, date, number, e-mail of a patient, and no photo stands in a backup."""
     services = place.services
-    asked = make_request(services, make_practice(services))
     make_submitted(services, asked)
     unsent = make_request(services, asked.practice)
     _, invited = make_invitation(services, asked.practice, make_member(services, asked.practice))
@@ -201,9 +195,8 @@ def every_file(place: Place) -> list[Path]:
 
 
 @pytest.mark.parametrize("how", ["altered", "cut", "gone"])
-def test_what_is_not_as_it_was_written_is_refused(place: Place, how: str) -> None:
+def test_what_is_not_as_it_was_written_is_refused(place: Place, asked: ARequest, how: str) -> None:
     """Every file of a snapshot, altered by a bit, cut short or taken away, is found before anything is written, and named."""
-    asked = make_request(place.services, make_practice(place.services))
     make_submitted(place.services, asked)
     place.back_up()
     target = place.empty()
@@ -225,10 +218,9 @@ def test_what_is_not_as_it_was_written_is_refused(place: Place, how: str) -> Non
 
 
 @pytest.mark.parametrize("name", ["requests.jsonl", "removed.jsonl", "manifest.json", "manifest.mac"])
-def test_a_later_snapshot_that_has_rotted_stops_no_older_one(place: Place, name: str) -> None:
+def test_a_later_snapshot_that_has_rotted_stops_no_older_one(place: Place, asked: ARequest, name: str) -> None:
     """Faults: an older snapshot is brought back whatever became of later ones; parts that one of those took out may be missing."""
     services = place.services
-    asked = make_request(services, make_practice(services))
     agree_patient(services, asked)
     take_photo(services, asked, "close-up")
     take_photo(services, asked, "context")
@@ -267,10 +259,9 @@ def test_other_keys_are_refused(place: Place) -> None:
     target.database.close()
 
 
-def test_a_part_that_is_damaged_is_named_and_mended(place: Place) -> None:
+def test_a_part_that_is_damaged_is_named_and_mended(place: Place, asked: ARequest) -> None:
     """What the store has damaged is whole in a backup that had it before, and can be put back; else the backup says so."""
     services = place.services
-    asked = make_request(services, make_practice(services))
     make_submitted(services, asked, views=("context", "close-up"))
     first, second = (Path(services.settings.var) / "blobs" / photo.blob for photo in photos_of(services, asked))
     was = first.read_bytes()
@@ -296,10 +287,9 @@ def test_a_part_that_is_damaged_is_named_and_mended(place: Place) -> None:
 
 
 @pytest.mark.parametrize("how", ["altered", "unreadable", "gone"])
-def test_one_bad_part_of_a_backup(place: Place, how: str) -> None:
+def test_one_bad_part_of_a_backup(place: Place, asked: ARequest, how: str) -> None:
     """Faults: what has rotted in a backup is named and noted as damaged, everything else comes back; the next backups mend it."""
     services = place.services
-    asked = make_request(services, make_practice(services))
     make_submitted(services, asked, views=("context", "close-up"))
     place.back_up()
     bad, good = photos_of(services, asked)
@@ -357,9 +347,8 @@ def test_a_backup_of_a_running_service_is_of_one_instant(place: Place) -> None:
             assert find_breaks(there) == []
 
 
-def test_a_backup_is_of_the_time_at_which_it_looked(place: Place) -> None:
+def test_a_backup_is_of_the_time_at_which_it_looked(place: Place, asked: ARequest) -> None:
     """However long photos are copied, a snapshot lacks nothing from before the time that it names: operators go by that."""
-    asked = make_request(place.services, make_practice(place.services))
     make_submitted(place.services, asked)
     looked = place.clock()
     back_up(place.services, place.backups, 7, lambda _: place.clock.forward(hours=3))

@@ -1,11 +1,6 @@
-"""SECURITY 42: an old backup revives no used link and no deleted bundle, whatever happened since, and whoever was killed."""
+"""SECURITY 42: an old backup revives no used link and no deleted bundle, whatever happened since."""
 
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,9 +9,7 @@ from sqlalchemy import text
 
 from capture.actions import change_keys
 from capture.actions.agree import agree
-from capture.actions.attach import attach
 from capture.actions.cancel import cancel
-from capture.actions.collect import collect
 from capture.actions.deliver import deliver_next
 from capture.actions.expire import expire_due
 from capture.actions.extend import extend
@@ -26,7 +19,6 @@ from capture.actions.note_heads import find_breaks, list_restores, note_heads
 from capture.actions.open_link import confirm, find_link
 from capture.actions.prove_keys import answer_test, ask_tests
 from capture.actions.resend import resend
-from capture.actions.restore import check_backup, restore
 from capture.actions.scrub import scrub_all
 from capture.actions.submit import submit
 from capture.actions.tokens import issue_token, revoke_token
@@ -34,11 +26,9 @@ from capture.actions.webhooks import add_webhook, remove_webhook
 from capture.domain.links import GUESSES_IN_ALL, link_key
 from capture.domain.requests import State
 from capture.errors import Conflict, LinkClosed, LinkExpired, Unavailable
-from capture.photos import Cleaner
 from capture.sealing.age import open_sealed
 from capture.sealing.keys import Identity
 from capture.services import Services
-from capture.settings import ROOT
 from capture.store import key_changes, recipients, sessions
 from capture.store.invitations import find_invitation
 from capture.store.members import list_members
@@ -64,16 +54,6 @@ from tests.conftest import Clock
 from tests.store.keeping import Place, state_of
 from tests.web.conftest import quick_hashes  # noqa: F401 - argon2 at its full cost would take most of the time
 from tests.web.retention import make_attached, pass_time
-
-
-@pytest.fixture
-def place(services: Services, clock: Clock, cleaner: Cleaner, tmp_path: Path) -> Place:
-    return Place(tmp_path, services, clock, cleaner)
-
-
-@pytest.fixture
-def asked(services: Services) -> ARequest:
-    return make_request(services, make_practice(services))
 
 
 def new_link(services: Services, asked: ARequest) -> str:
@@ -398,109 +378,3 @@ def test_the_trail_says_what_happened(place: Place, asked: ARequest) -> None:
             assert events == 2
             db.execute(text("UPDATE audit SET actor = 'x' WHERE number = 1 AND practice_id != ''"))
         assert "event 1 was altered" in find_breaks(there)[0]
-
-
-DIES = """
-import os, pkgutil, signal, sys
-from pathlib import Path
-from capture.actions.back_up import back_up
-from capture.actions.restore import restore
-from capture.app import make_services
-from capture.settings import load_settings
-
-def run(restoring, module, name, call):
-    owner, left = pkgutil.resolve_name("capture." + module), int(call)
-    real = getattr(owner, name)
-
-    def die(*args, **kwargs):
-        nonlocal left
-        left -= 1
-        if not left:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*args, **kwargs)
-
-    setattr(owner, name, die)
-    services = make_services(load_settings(), restoring=restoring)
-    if restoring:
-        restore(services, Path(sys.argv[2]), None, without_journal=False)
-    else:
-        back_up(services, Path(sys.argv[2]), 2)
-
-for line in sys.stdin:
-    child = os.fork()
-    if not child:
-        run(sys.argv[1] == "restore", *line.split())
-        os._exit(0)
-    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
-"""
-
-
-@contextmanager
-def dying(services: Services, what: str, folder: Path) -> Iterator[Callable[[str], None]]:
-    """Runs backups, or restores, in processes of their own that are killed as they come to a call of a function."""
-    settings = services.settings
-    given = {
-        "VAR": settings.var,
-        "DATABASE": settings.database,
-        "JOURNAL": settings.journal_file,
-        "AUDIT_HEADS": settings.heads_file,
-    }
-    environment = {**os.environ, **{f"CAPTURE_{key}": str(value) for key, value in given.items()}}
-    command = [sys.executable, "-c", DIES, what, str(folder)]
-    with subprocess.Popen(command, env=environment, cwd=ROOT, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
-        assert parent.stdin
-        assert parent.stdout
-
-        def kill_at(point: str) -> None:
-            print(point, file=parent.stdin, flush=True)
-            assert parent.stdout
-            assert int(parent.stdout.readline()) == -signal.SIGKILL, point
-
-        yield kill_at
-        parent.stdin.close()
-
-
-def test_a_backup_that_is_killed(place: Place, asked: ARequest) -> None:
-    """Faults, kill -9: whatever a backup dies in, the newest snapshot is whole, and the next backup goes on."""
-    services = place.services
-    agree_patient(services, asked)
-    take_photo(services, asked, "context")
-    place.back_up()
-    with dying(services, "backup", place.backups) as kill_at:
-        for point in ("store.dumps dump 9", "store.blobs:FolderBlobs put 1", "store.backups:Backups finish 1"):
-            take_photo(services, asked, "context")
-            take_photo(services, asked, "close-up")
-            kill_at(point)
-            assert check_backup(services, place.backups, None).snapshot == 1
-        kill_at("store.backups sync_folder 4")  # renamed, and not synced yet
-        assert check_backup(services, place.backups, None).snapshot == 2
-        kill_at("store.blobs:FolderBlobs delete 1")
-    done = place.back_up(keep=1)
-    assert (done.parts, check_backup(services, place.backups, None).parts) == (2, 2)
-    assert len(list((place.backups / "blobs").rglob("*"))) == 3
-    assert len(list((place.backups / "snapshots").iterdir())) == 1
-
-
-def test_a_restore_that_is_killed(place: Place, asked: ARequest) -> None:
-    """Faults, kill -9: whatever a restore dies in, the database is still empty, and the restore works when it is run again."""
-    services = place.services
-    make_submitted(services, asked, views=("context", "close-up"))
-    place.back_up()
-    target = place.empty()
-    with dying(target, "restore", place.backups) as kill_at:
-        kill_at("store.dumps upgrade 2")
-        kill_at("store.restoring apply_endings 1")
-        kill_at("store.blobs:FolderBlobs put 2")
-        kill_at("store.audit_heads note_restored 1")
-        kill_at("store.journal:Journal note 1")
-    done = restore(target, place.backups, None, without_journal=False)
-    assert (done.parts, state_of(target, asked), scrub_all(target).damaged) == (2, "delivered", {})
-    assert find_breaks(target) == []
-    collect(target, asked.practice.id, _bundle(target), actor="a")
-    attach(target, asked.practice.id, _bundle(target), actor="a")
-    target.database.close()
-
-
-def _bundle(services: Services) -> str:
-    with services.database.read() as db:
-        return str(db.execute(text("SELECT id FROM bundles")).scalar_one())
