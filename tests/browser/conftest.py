@@ -70,15 +70,15 @@ class Demo:
 
 
 @contextmanager
-def running_demo(var: Path) -> Iterator[Demo]:
-    """`capture demo` on a free port, until the end of the block."""
+def running_demo(var: Path, **settings: str) -> Iterator[Demo]:
+    """`capture demo` on a free port with these settings, until the end of the block."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "capture", "demo", "--port", str(port), "--json"]
+    command, env = [sys.executable, "-m", "capture", "demo", "--port", str(port), "--json"], {**environment(var), **settings}
     with (
         var.with_name("demo.log").open("w") as log,
-        subprocess.Popen(command, env=environment(var), stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT) as process,
+        subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT) as process,
     ):
         assert process.stdout
         tour = json.loads(process.stdout.readline())

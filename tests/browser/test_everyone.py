@@ -1,6 +1,5 @@
 """For everyone: either way of writing, small screens and large text, the dark, keyboards, fingers, screen readers."""
 
-import os
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -49,10 +48,8 @@ SEEN = """
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """A demo with every language turned on."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(os.environ, "CAPTURE_LANGUAGES", ",".join(ALL))
-        with running_demo(tmp_path_factory.mktemp("world") / "var") as running:
-            yield running
+    with running_demo(tmp_path_factory.mktemp("world") / "var", CAPTURE_LANGUAGES=",".join(ALL)) as running:
+        yield running
 
 
 def test_right_to_left(browser: Browser, world: Demo, tmp_path: Path) -> None:

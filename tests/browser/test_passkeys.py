@@ -1,6 +1,5 @@
 """Passkeys in a real browser, with the authenticator that Chromium has for tests."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from playwright.sync_api import Browser, Page, expect
 from capture.demo import ODS
 from tests.browser.conftest import ROOT, Demo, visit, wait_for
 from tests.browser.steps import DESK, Photographer
+from tests.system.server import environment
 
 AUTHENTICATOR = {
     "protocol": "ctap2",
@@ -39,8 +39,8 @@ def serving(demo: Demo, **settings: str) -> Iterator[Demo]:
     port = int(settings.get("CAPTURE_PORT", port))
     origin = f"http://localhost:{port}"
     named = {"CAPTURE_ORIGIN": origin, "CAPTURE_PORT": str(port), "CAPTURE_WORKER": "no", **settings}
-    command, environment = [sys.executable, "-m", "capture", "serve"], {**os.environ, "CAPTURE_VAR": str(demo.var), **named}
-    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, cwd=ROOT) as process:
+    command = [sys.executable, "-m", "capture", "serve"]
+    with subprocess.Popen(command, env={**environment(demo.var), **named}, stdout=subprocess.DEVNULL, cwd=ROOT) as process:
         try:
             wait_for(f"{origin}/healthz")
             yield replace(demo, origin=origin)

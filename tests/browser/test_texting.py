@@ -39,16 +39,15 @@ def notify() -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def texting(notify: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Demo]:
+def texting(notify: StandIn, tmp_path: Path) -> Iterator[Demo]:
     """A demo that sends its texts to the stand-in."""
     for name, value in {"key": KEY, "callback": "the token of callbacks"}.items():
         (tmp_path / name).write_text(value)
-    monkeypatch.setenv("CAPTURE_NOTIFY_KEY_FILE", str(tmp_path / "key"))
-    monkeypatch.setenv("CAPTURE_NOTIFY_CALLBACK_FILE", str(tmp_path / "callback"))
-    monkeypatch.setenv("CAPTURE_NOTIFY_TEMPLATE", TEMPLATE)
-    monkeypatch.setenv("CAPTURE_NOTIFY_URL", notify.url)
+    files = {"KEY_FILE": str(tmp_path / "key"), "CALLBACK_FILE": str(tmp_path / "callback")}
+    settings = {**files, "TEMPLATE": TEMPLATE, "URL": notify.url}
     (tmp_path / "demo").mkdir()
-    with running_demo(tmp_path / "demo" / "var") as running:
+    named = {f"CAPTURE_NOTIFY_{name}": value for name, value in settings.items()}
+    with running_demo(tmp_path / "demo" / "var", **named) as running:
         yield running
 
 
