@@ -26,10 +26,11 @@ def key_news() -> dict[str, Any]:
     if "key_news" not in g:
         with services().database.read() as db:
             waiting = key_changes.waiting_change(db, g.practice.id)
+            live = recipients.is_live(db, g.practice.id)
             g.key_news = {
-                "live": recipients.is_live(db, g.practice.id),
-                "was_live": recipients.was_live(db, g.practice.id),
-                "edited": recipients.is_edited(db, g.practice.id),
+                "live": live,
+                "was_live": live or recipients.was_live(db, g.practice.id),
+                "edited": not live and recipients.is_edited(db, g.practice.id),
                 "waiting": waiting.id if waiting and waiting.proposed_by != g.member.id else "",
                 "news": key_changes.news_at(db, g.practice.id, g.member.id),
                 "drill_days": DRILL_EVERY.days,

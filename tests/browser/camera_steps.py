@@ -57,9 +57,9 @@ def camera_browser(browser: Browser, folder: Path, scenes: Sequence[Image.Image]
 
 
 @contextmanager
-def launched(browser: Browser, *args: str) -> Iterator[Browser]:
-    """Another browser of the same kind, with these arguments beside the usual ones."""
-    other = browser.browser_type.launch(executable_path=needs.chromium(whole=True), args=[*ARGS, *args])
+def launched(browser: Browser, *args: str, whole: bool = False) -> Iterator[Browser]:
+    """Another browser of the same kind, or the whole one, with these arguments beside the usual ones."""
+    other = browser.browser_type.launch(executable_path=needs.chromium(whole=whole), args=[*ARGS, *args])
     yield other
     other.close()
 

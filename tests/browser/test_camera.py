@@ -231,8 +231,8 @@ def see_fallback(page: Page, sentence: str) -> None:
 
 def test_camera_refused(browser: Browser, demo: Demo) -> None:
     """Who has refused the camera is told how to allow it, on an iPhone and on Android, and that the phone's own still works."""
-    args = ("--use-fake-device-for-media-stream", "--deny-permission-prompts")
-    with launched(browser, *args) as refusing, photo_page(refusing, demo) as page:
+    args = ("--use-fake-device-for-media-stream", "--deny-permission-prompts")  # only the whole browser asks for leave
+    with launched(browser, *args, whole=True) as refusing, photo_page(refusing, demo) as page:
         see_fallback(page, "This page may not use your camera")
         expect(page.locator("#frame-problem")).to_contain_text("iPhone")
         expect(page.locator("#frame-problem")).to_contain_text("Android")

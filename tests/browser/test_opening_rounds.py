@@ -56,7 +56,7 @@ def test_one_passphrase_for_a_round(browser: Browser, demo: Demo, staff: Any, th
         check_accessible(page)
         page.get_by_label("Search by name").fill("patient 3")
         page.keyboard.press("Enter")
-        expect(page.get_by_text("1 request for “patient 3”")).to_be_visible()
+        expect(page.get_by_text(re.compile("requests? for “patient 3”"))).to_be_visible()  # another's receipt may have a 3 as well
         page.get_by_role("link", name="Patient 3", exact=True).click()
         page.get_by_role("button", name="Open photos").click()
         see_opened(page, "Patient 3")

@@ -109,7 +109,7 @@ def test_an_identity_shows_itself_to_no_log() -> None:
     identity = Identity.generate()
     secret = identity.to_text()
     assert secret not in f"{identity} {identity!r}"
-    for text in (secret[:-1] + "Q", secret.lower(), secret.replace("PQ-1", "1")):
+    for text in (secret[:-1] + ("P" if secret.endswith("Q") else "Q"), secret.lower(), secret.replace("PQ-1", "1")):
         with pytest.raises(AgeError) as refused:
             Identity.parse(text)
         assert refused.value.code == "key-invalid"

@@ -178,6 +178,8 @@ STAFF: dict[str, Query] = {
     "keys: can it ask": lambda db, a: recipients.is_live(db, a.practice.id),
     "keys: to seal to": lambda db, a: recipients.current_keys(db, a.practice.id),
     "keys: ever in use": lambda db, a: recipients.was_live(db, a.practice.id),
+    "keys: edited?": lambda db, a: recipients.is_edited(db, a.practice.id),
+    "keys: retire again": lambda db, a: recipients.retire_again(db, a.practice.id, a.recipient.id, NOW),
     "keys: identities": lambda db, a: recipients.list_identities(db, a.practice.id),
     "keys: find": lambda db, a: recipients.find_recipient(db, a.practice.id, a.recipient.id),
     "keys: add and forget": lambda db, a: add_key(db, a.practice.id),
