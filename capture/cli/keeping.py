@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from capture.cli.output import PATH, json_option, print_result, reports_errors
-from capture.cli.service import load_empty, load_services
+from capture.cli.service import load_services
 
 
 @contextmanager
@@ -85,7 +85,7 @@ def restore(folder: Path, snapshot: int | None, without_journal: bool, check: bo
 
     if check + parts + without_journal > 1:
         raise click.UsageError("--check, --parts and --without-journal do not go together.")
-    services = load_services() if parts else load_empty()
+    services = load_services() if parts else load_services(sends=True, restoring=True)
     try:
         if parts:
             whole, damaged = mend(services, folder)

@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -12,32 +13,18 @@ import click
 from capture.cli.output import NOT_READY, json_option, print_result, reports_errors
 
 
-def load_services(**overrides: Any) -> Any:
-    """The services of this machine's settings; imported late, so that `--help` is quick."""
+def load_services(overrides: Mapping[str, Any] | None = None, *, sends: bool | None = None, restoring: bool = False) -> Any:
+    """The services of this machine's settings; imported late, so that `--help` is quick.
+
+    `sends`: whether this process opens the secrets of inboxes, as the settings say of the worker unless it is given; with
+    `restoring` no database is made and no key.
+    """
     from capture.app import make_services
     from capture.settings import load_settings
 
     os.umask(0o077)  # whatever is written is for this user only
-    settings = load_settings(**overrides)
-    return make_services(settings, sends=settings.worker)
-
-
-def load_sender() -> Any:
-    """The same for a worker, whatever the settings say of the one inside `capture serve`."""
-    from capture.app import make_services
-    from capture.settings import load_settings
-
-    os.umask(0o077)
-    return make_services(load_settings())
-
-
-def load_empty() -> Any:
-    """The same for a restore: no database is made and no key."""
-    from capture.app import make_services
-    from capture.settings import load_settings
-
-    os.umask(0o077)
-    return make_services(load_settings(), restoring=True)
+    settings = load_settings(**(overrides or {}))
+    return make_services(settings, sends=settings.worker if sends is None else sends, restoring=restoring)
 
 
 @click.command()
@@ -49,7 +36,7 @@ def serve(port: int | None) -> None:
     from capture.serve import serve as run
 
     init_logging()
-    run(load_services(**({} if port is None else {"port": port})))
+    run(load_services({} if port is None else {"port": port}))
 
 
 @click.command()
@@ -66,7 +53,7 @@ def demo(port: int, no_serve: bool, as_json: bool) -> None:
     from capture.serve import serve as run
 
     here = {"port": port, "host": "127.0.0.1", "origin": f"http://127.0.0.1:{port}", "patient_origin": "", "surface": "both"}
-    services = load_services(**here, demo=True)
+    services = load_services({**here, "demo": True})
     tour = make_demo(services)
     print_result(as_json, tour.to_json(), describe(tour))
     sys.stdout.flush()
@@ -92,7 +79,7 @@ def worker(once: bool) -> None:
     from capture.worker import work
 
     init_logging()
-    services = load_sender()
+    services = load_services(sends=True)
     try:
         if once:
             while deliver_next(services) or send_next(services) or send_webhook(services):

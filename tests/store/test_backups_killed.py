@@ -22,25 +22,16 @@ from tests.store.keeping import Place, state_of
 from tests.web.conftest import quick_hashes  # noqa: F401 - argon2 at its full cost would take most of the time
 
 DIES = """
-import os, pkgutil, signal, sys
+import os, sys
 from pathlib import Path
 from capture.actions.back_up import back_up
 from capture.actions.restore import restore
 from capture.app import make_services
 from capture.settings import load_settings
+from tests.store.dying import die_at
 
 def run(restoring, module, name, call):
-    owner, left = pkgutil.resolve_name("capture." + module), int(call)
-    real = getattr(owner, name)
-
-    def die(*args, **kwargs):
-        nonlocal left
-        left -= 1
-        if not left:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*args, **kwargs)
-
-    setattr(owner, name, die)
+    die_at("capture." + module, name, int(call))
     services = make_services(load_settings(), restoring=restoring)
     if restoring:
         restore(services, Path(sys.argv[2]), None, without_journal=False)

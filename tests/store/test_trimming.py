@@ -22,13 +22,14 @@ from tests.store.conftest import NOW
 from tests.store.noted import DAY, after, at, ending, numbers
 
 BESIDE = """
-import os, pkgutil, signal, sys
+import sys
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 from capture.store.journal import Ending, Journal
 from capture.store.trimming import Trimmer
 from capture.store.vault import Vault
+from tests.store.dying import die_at
 
 journal, now = Journal(Path(sys.argv[1]), Vault(bytes(range(32)))), datetime(2026, 11, 22, 10, tzinfo=UTC)
 
@@ -41,17 +42,7 @@ def trim():
         Trimmer(journal).trim(now + timedelta(days=day))
 
 def die(module, name, call):
-    owner, left = pkgutil.resolve_name(module), int(call)
-    real = getattr(owner, name)
-
-    def dying(*args, **kwargs):
-        nonlocal left
-        left -= 1
-        if not left:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return real(*args, **kwargs)
-
-    setattr(owner, name, dying)
+    die_at(module, name, int(call))
     Trimmer(journal).trim(now + timedelta(days=62))
 
 globals()[sys.argv[2]](*sys.argv[3:])
