@@ -2,8 +2,7 @@
 
 import base64
 import hashlib
-import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass
@@ -16,10 +15,8 @@ from capture.errors import CaptureError, NotFound, Unavailable
 
 WHOLE = 16 * 1024 * 1024
 """Bytes up to which an object is sent in one request; beyond it, in parts."""
-PART, RANGE, PIECE = 5 * 1024 * 1024, 8 * 1024 * 1024, 65_536
-"""Bytes of a part (S3 takes none that is smaller), of what one request reads, and of the pieces that are handed on."""
-AT_ONCE = 2
-"""Parts that are on their way while the next one is made."""
+PART, RANGE, PIECE = 7 * 1024 * 1024, 8 * 1024 * 1024, 262_144
+"""Bytes of a part at most, of what one request reads, and of the pieces that are handed on."""
 PAGE = 1_000
 """Names that one request lists."""
 MARK = "capture-mark"
@@ -73,16 +70,18 @@ class Bucket:
                 return False
             raise
 
-    def put(self, key: str, pieces: Iterable[bytes], size: int, mark: str) -> None:
+    def put(self, key: str, pieces: Iterable[bytes], size: int, mark: str, *, is_new: bool = False) -> None:
         """Keep `size` bytes under a name that has none yet, and return only when they are there as they were sent.
 
         `mark` stands for the contents. Where these bytes are there already all is well: an object that goes in one request is read
         back and compared, one in parts has its size and mark only once all its parts were as they were sent. Where something else
         is there, Unavailable has the code s3-taken. What the pieces raise ends it, and leaves nothing.
+
+        `is_new`: nothing can lie there, so none asks before it sends parts; a server that knows no condition for them writes over.
         """
         if size <= WHOLE:
-            return self._put_whole(key, b"".join(_blocks(pieces, size)), size, mark)
-        if not self._holds(key, size, mark):
+            return self._put_whole(key, [memoryview(piece) for piece in pieces], size, mark)
+        if is_new or not self._holds(key, size, mark):
             try:
                 self._put_parts(key, pieces, size, mark)
             except Unavailable as error:
@@ -128,8 +127,8 @@ class Bucket:
             raise self._client.error(TAKEN)
         return found is not None
 
-    def _put_whole(self, key: str, data: bytes, size: int, mark: str) -> None:
-        if len(data) != size:
+    def _put_whole(self, key: str, data: list[memoryview], size: int, mark: str) -> None:
+        if sum(map(len, data)) != size:
             raise self._client.error(DAMAGED)
         try:
             self._send("put_object", data, Key=self._prefix + key, IfNoneMatch="*", **self._words(mark))
@@ -137,7 +136,7 @@ class Bucket:
             self.delete(key)
             raise self._client.error(DAMAGED) from None
         except Unavailable as error:  # what lies there may be what a server damaged, and nobody could take away
-            if error.code != TAKEN or b"".join(self.read(key)) != data:
+            if error.code != TAKEN or b"".join(self.read(key)) != b"".join(data):
                 raise
 
     def _put_parts(self, key: str, pieces: Iterable[bytes], size: int, mark: str) -> None:
@@ -146,8 +145,8 @@ class Bucket:
         begun = self._client.ask("create_multipart_upload", Key=self._prefix + key, **kind, **self._words(mark))
         upload = {"Key": self._prefix + key, "UploadId": begun["UploadId"]}
         try:
-            with ThreadPoolExecutor(AT_ONCE) as senders:
-                parts = self._send_parts(senders, upload, pieces, size)
+            with ThreadPoolExecutor(1) as sender:
+                parts = self._send_parts(sender, upload, pieces, size)
             self._client.ask("complete_multipart_upload", **upload, MultipartUpload={"Parts": parts}, IfNoneMatch="*")
         except BaseException as error:
             with suppress(CaptureError):
@@ -156,13 +155,14 @@ class Bucket:
                 raise self._client.error(DAMAGED) from None
             raise
 
-    def _send_parts(self, senders: Executor, upload: Mapping[str, str], pieces: Iterable[bytes], size: int) -> list[dict[str, Any]]:
+    def _send_parts(self, sender: Executor, upload: Mapping[str, str], pieces: Iterable[bytes], size: int) -> list[dict[str, Any]]:
         sent: list[Future[dict[str, Any]]] = []
-        for data in _blocks(pieces, PART):
-            if len(sent) >= AT_ONCE:
-                sent[-AT_ONCE].result()  # so no more of them are in memory
-            sent.append(senders.submit(self._send, "upload_part", data, **upload, PartNumber=len(sent) + 1))
-            size -= len(data)
+        each = -(-size // -(-size // PART))  # all alike: S3 takes no part below 5 MB but the last
+        for data in _blocks(pieces, each):  # one is made while the one before is on its way
+            if sent:
+                sent[-1].result()
+            sent.append(sender.submit(self._send, "upload_part", data, **upload, PartNumber=len(sent) + 1))
+            size -= sum(map(len, data))
         said = [one.result() for one in sent]
         if size:
             raise _Other
@@ -175,15 +175,14 @@ class Bucket:
         """What is said of an object beside its bytes."""
         return {"Metadata": {MARK: mark}, **self._about}
 
-    def _send(self, operation: str, data: bytes, **words: Any) -> dict[str, Any]:
+    def _send(self, operation: str, data: Sequence[memoryview], **words: Any) -> dict[str, Any]:
         """Send bytes, for the server to compare; _Other where what it says it has is something else."""
         sums = {}
         if self._md5:
-            sums["ContentMD5"] = _base64(hashlib.md5(data, usedforsecurity=False))
+            sums["ContentMD5"] = _digest(hashlib.md5(usedforsecurity=False), data)
         elif self._tells:
-            sums["ChecksumSHA256"] = _base64(hashlib.sha256(data))
-        # a body that is read piece by piece has to go on, not to be over, within the time-out
-        said = self._client.ask(operation, Body=io.BytesIO(data), **sums, **words)
+            sums["ChecksumSHA256"] = _digest(hashlib.sha256(), data)
+        said = self._client.ask(operation, Body=_Body(data), **sums, **words)
         told = said.get("ChecksumSHA256")
         if told is None:
             self._tells = False
@@ -215,24 +214,48 @@ class Bucket:
         raise AssertionError
 
 
-def _blocks(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
-    """The same bytes in blocks of that size, the last one shorter; one of them in memory at a time."""
-    block = io.BytesIO(bytes(size))  # as large as it will be from the start: one that grows takes twice as much
+def _blocks(pieces: Iterable[bytes], size: int) -> Iterator[list[memoryview]]:
+    """The same bytes in blocks of that size, the last one shorter, each in the pieces as they came: none is copied."""
+    block, room = list[memoryview](), size
     for piece in pieces:
         rest = memoryview(piece)
         while rest:
-            taken = rest[: size - block.tell()]
-            block.write(taken)
-            rest = rest[len(taken) :]
-            if block.tell() == size:
-                yield block.getvalue()
-                block = io.BytesIO(bytes(size))
-    if block.tell():
-        block.truncate()
-        yield block.getvalue()
+            block.append(rest[:room])
+            rest = rest[room:]
+            room -= len(block[-1])
+            if not room:
+                yield block
+                block, room = [], size
+    if block:
+        yield block
 
 
-def _base64(digest: "hashlib._Hash") -> str:
+class _Body:
+    """Pieces as a file, for botocore: a body that is read piece by piece has to go on, not to be over, within the time-out.
+
+    Each read gives one piece whole, whatever is asked for: urllib3 asks for 16 KB, which is more work than what is in them.
+    """
+
+    def __init__(self, pieces: Sequence[memoryview]) -> None:
+        self._pieces, self._next = pieces, 0
+
+    def __len__(self) -> int:
+        return sum(map(len, self._pieces))
+
+    def read(self, _: int = -1) -> memoryview:
+        self._next += 1
+        return self._pieces[self._next - 1] if self._next <= len(self._pieces) else memoryview(b"")
+
+    def tell(self) -> int:
+        return self._next
+
+    def seek(self, to: int) -> None:
+        self._next = to
+
+
+def _digest(digest: "hashlib._Hash", data: Iterable[memoryview]) -> str:
+    for piece in data:
+        digest.update(piece)
     return base64.b64encode(digest.digest()).decode()
 
 

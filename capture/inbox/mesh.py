@@ -13,7 +13,7 @@ from capture.errors import Unavailable, Undeliverable
 from capture.inbox.base import CAME_BACK, BundleFiles, Placed
 from capture.inbox.options import Options
 from capture.mailbox import Account, Letter, Mailbox
-from capture.sealing.archive import stream_ahead
+from capture.sealing.archive import stream_archive
 
 logger = logging.getLogger("capture.worker")
 MOST_NOTICES, MOST_LISTED = 100, 10_000
@@ -41,7 +41,7 @@ class MeshInbox:
             subject="Sealed photos",
             file_name=f"capture-{bundle.receipt}.zip",
             size=bundle.archive_size(),
-            read=partial(stream_ahead, bundle.checked_entries),
+            read=partial(stream_archive, bundle.checked_entries),
             chunk=self._chunk,
         )
         with self._alone(letter.local_id):

@@ -23,7 +23,8 @@ class S3Inbox:
         """See Inbox. It goes by as it is read; what is found to be damaged then never becomes an object."""
         key = f"{self._prefix.replace('{ods}', bundle.practice)}{bundle.receipt}-{bundle.id}.zip"
         try:
-            self._bucket.put(key, stream_archive(bundle.checked_entries), bundle.archive_size(), _mark(bundle))
+            pieces, size = stream_archive(bundle.checked_entries), bundle.archive_size()
+            self._bucket.put(key, pieces, size, _mark(bundle), is_new=bundle.is_first)
         except Unavailable as error:
             if error.code == TAKEN:  # waiting takes nothing away from there
                 raise Undeliverable(code=TAKEN, hint=error.hint) from None

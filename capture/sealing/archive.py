@@ -3,10 +3,8 @@
 import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -44,22 +42,6 @@ def stream_archive(entries: Iterable[Entry]) -> Iterator[bytes]:
                     file.write(piece)
                     yield sink.take()
     yield sink.take()
-
-
-def stream_ahead(entries: Iterable[Entry]) -> Iterator[bytes]:
-    """The archive in larger pieces, each read and checked by a thread while the one before is on its way."""
-    pieces = stream_archive(entries)
-    with ThreadPoolExecutor(1, "archive") as thread:
-        following = thread.submit(_together, pieces)
-        while (piece := following.result()) is not None:
-            following = thread.submit(_together, pieces)
-            yield piece
-
-
-def _together(pieces: Iterator[bytes]) -> bytes | None:
-    """The next few of them; None once there are none."""
-    taken = list(islice(pieces, 4))
-    return b"".join(taken) if taken else None
 
 
 class _Sink(io.RawIOBase):

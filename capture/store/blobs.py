@@ -23,7 +23,7 @@ _REQUEST = re.compile(r"[0-9a-f]{32}")
 MARK = ".capture-store"
 """A file that says of a folder that it is the store: one where a share is not mounted looks like a store without parts."""
 NO_STORE = f"is not the store of sealed photos: neither they nor its mark {MARK} are in it"
-_CHUNK = 65_536
+_CHUNK = 262_144
 
 
 class BlobStore(Protocol):

@@ -51,9 +51,9 @@ def behind(access: Access, proxy: FaultProxy) -> Bucket:
     return Bucket(replace(access, endpoint=f"http://127.0.0.1:{proxy.port}", connect_seconds=1, read_seconds=3), "sealed/")
 
 
-def put(bucket: Bucket, key: str, data: bytes) -> None:
+def put(bucket: Bucket, key: str, data: bytes, *, is_new: bool = False) -> None:
     pieces = (data[start : start + 100_000] for start in range(0, len(data), 100_000))
-    bucket.put(key, pieces, len(data), hashlib.sha256(data).hexdigest())
+    bucket.put(key, pieces, len(data), hashlib.sha256(data).hexdigest(), is_new=is_new)
 
 
 def code_of(act: Callable[[], object]) -> str:
@@ -88,6 +88,14 @@ def test_put_once(bucket: Bucket, key: str, data: bytes) -> None:
     other = data[:-1] + b"x"
     assert code_of(lambda: put(bucket, key, other)) == "s3-taken"
     assert b"".join(bucket.read(key)) == data
+
+
+@pytest.mark.parametrize("data", [b"sealed", LARGE], ids=["small", "large"])
+def test_put_as_new(bucket: Bucket, key: str, data: bytes) -> None:
+    """What is said to be new is there whole, also where it was not so new."""
+    for _ in range(2):
+        put(bucket, key, data, is_new=True)
+        assert b"".join(bucket.read(key)) == data
 
 
 @pytest.mark.parametrize("size", [10, len(LARGE)])
