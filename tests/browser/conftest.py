@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from urllib.request import urlopen
 
 import pytest
 from click.testing import CliRunner
+from coverage import Coverage
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from capture.cli import main
@@ -100,6 +101,19 @@ def wait_for(address: str) -> None:
         except OSError:
             time.sleep(0.1)
     raise AssertionError(f"{address} does not answer")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol() -> Generator[None, bool | None, bool | None]:
+    """Coverage waits meanwhile: what these tests run in this process is all measured elsewhere, and it slows a process by half."""
+    measuring = Coverage.current()
+    if measuring:
+        measuring.stop()
+    try:
+        return (yield)
+    finally:
+        if measuring:
+            measuring.start()
 
 
 @pytest.fixture(scope="session")
