@@ -14,7 +14,6 @@ from jinja2 import ChainableUndefined, ChoiceLoader, FileSystemLoader, PackageLo
 from werkzeug.middleware.proxy_fix import ProxyFix
 from whitenoise import WhiteNoise
 
-from capture.bucket.words import read_bucket
 from capture.domain.openid import load_providers
 from capture.domain.presets import load_presets
 from capture.domain.protocols import load_catalogue
@@ -31,7 +30,6 @@ from capture.sealing.keys import SigningKey
 from capture.services import Services
 from capture.settings import ROOT, Settings
 from capture.store.blobs import BlobStore, FolderBlobs, begin_store
-from capture.store.blobs_s3 import S3Blobs, words_of
 from capture.store.database import Database, database_exists
 from capture.store.journal import Journal
 from capture.store.scrubbing import next_parts
@@ -128,6 +126,10 @@ def choose_blobs(settings: Settings) -> BlobStore:
     """Where sealed parts lie; SettingsError where the setting names no bucket as docs/settings.md says."""
     if not settings.blobs:
         return FolderBlobs(settings.var / "blobs", marked=True)
+
+    from capture.bucket.words import read_bucket
+    from capture.store.blobs_s3 import S3Blobs, words_of
+
     problems: list[str] = []
     prefix, words = words_of(settings.blobs)
     options = Options("blobs", words, ROOT, problems, kind="setting")

@@ -22,7 +22,6 @@ from capture.sealing.keys import SigningKey
 from capture.settings import ROOT, Settings, load_settings
 from capture.store.audit import check_chain
 from capture.store.blobs import NO_STORE, is_store
-from capture.store.blobs_s3 import S3Blobs
 from capture.store.database import Database, database_exists, find_weaknesses, is_alive
 from capture.store.delivery_list import list_open
 from capture.store.journal import Journal
@@ -99,6 +98,9 @@ def _find_bucket(settings: Settings) -> list[Finding]:
     """Where sealed photos lie in a bucket it is asked for, and whether what is deleted is gone from it."""
     if not settings.blobs:
         return []
+
+    from capture.store.blobs_s3 import S3Blobs
+
     try:
         blobs = choose_blobs(settings)
         findings = [Finding(True, "sealed photos", blobs.check())] if isinstance(blobs, S3Blobs) else []

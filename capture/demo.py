@@ -31,6 +31,8 @@ from capture.web.qr import qr_svg
 ODS, NAME, PHONE = "A81001", "Demo Surgery", "0191 498 0123"
 EMAIL, MEMBER = "demo@capture.example", "Demo Receptionist"
 BORN = date(1980, 3, 31)
+_WORK = 14
+"""The work factor of its identity files: a passphrase of 100 random bits needs no more. Files of practices have 18."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,7 @@ def _practice(services: Services, passphrase: str) -> Practice:
     identities = {"identity": Identity.generate(), "recovery": Identity.generate()}
     for name, identity in identities.items():
         text = write_identity_file(identity, now, signer)
-        sealed[name] = seal_with_passphrase(text.encode(), passphrase)
+        sealed[name] = seal_with_passphrase(text.encode(), passphrase, log_n=_WORK)
         try:
             write_new(folder / f"{name}.age", sealed[name])
         except FileExistsError:

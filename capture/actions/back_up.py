@@ -14,6 +14,7 @@ from capture.services import Services
 from capture.store import dumps, scrubbing
 from capture.store.backups import GONE, REMOVED, Backups, FileFacts, Manifest, NewSnapshot, is_whole, json_lines
 from capture.store.blobs import FolderBlobs
+from capture.store.database import revision_of
 from capture.store.locked import locked
 from capture.store.scrubbing import StoredPart
 from capture.store.vault import make_folder
@@ -94,7 +95,7 @@ def _write_tables(services: Services, new: NewSnapshot) -> str:
     with services.database.snapshot() as connection:
         for table in dumps.tables_of(connection):
             new.write(f"{table.name}.jsonl", dumps.dump(connection, table))
-        return dumps.revision_of(connection)
+        return revision_of(connection)
 
 
 def _copy_parts(

@@ -8,10 +8,8 @@ import hmac
 import json
 import secrets
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from authlib.integrations.requests_client import OAuth2Session
-from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.jwk import KeySet
 from pyotp import random_base32
@@ -24,6 +22,9 @@ from capture.outbound import check_address
 from capture.services import Services
 from capture.store import audit, members, openid, practices, sessions
 from capture.store.models import new_id
+
+if TYPE_CHECKING:
+    from authlib.integrations.requests_client import OAuth2Session
 
 ALGORITHMS = ["RS256", "PS256", "ES256"]
 PARTS = ("provider", "state", "nonce", "verifier")
@@ -96,6 +97,8 @@ def _check_token(
     services: Services, provider: Provider, token: Mapping[str, Any], keys: Mapping[str, Any], nonce: str
 ) -> dict[str, Any]:
     """The claims of the ID token: signed by the provider, for us, in answer to what this session asked, and not over."""
+    from authlib.oidc.core import CodeIDToken
+
     options: dict[str, Any] = {
         "iss": {"essential": True, "value": provider.issuer},
         "aud": {"essential": True, "value": provider.client_id},
@@ -142,8 +145,10 @@ def _let_in(services: Services, provider: Provider, person: Person) -> str:
         return started
 
 
-def _client(services: Services, provider: Provider) -> OAuth2Session:
+def _client(services: Services, provider: Provider) -> "OAuth2Session":
     """A client that follows no redirect and reads no proxy from the environment."""
+    from authlib.integrations.requests_client import OAuth2Session
+
     try:
         secret = provider.secret_file.read_text("utf-8").strip()
     except OSError as error:
@@ -160,7 +165,7 @@ def _client(services: Services, provider: Provider) -> OAuth2Session:
     return client
 
 
-def _discover(client: OAuth2Session, provider: Provider) -> dict[str, Any]:
+def _discover(client: "OAuth2Session", provider: Provider) -> dict[str, Any]:
     """The provider's own description of itself; Unavailable when it speaks of another issuer or of an address that is refused."""
     found = _get(client, f"{provider.issuer}/.well-known/openid-configuration", with_token=False)
     wanted = ("authorization_endpoint", "token_endpoint", "jwks_uri")
@@ -171,7 +176,7 @@ def _discover(client: OAuth2Session, provider: Provider) -> dict[str, Any]:
     return found
 
 
-def _get(client: OAuth2Session, url: str, *, with_token: bool = True) -> dict[str, Any]:
+def _get(client: "OAuth2Session", url: str, *, with_token: bool = True) -> dict[str, Any]:
     check_address(url)
     try:
         response: Response = client.get(url, withhold_token=not with_token, stream=True)

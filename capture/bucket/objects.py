@@ -80,7 +80,7 @@ class Bucket:
         `is_new`: nothing can lie there, so none asks before it sends parts; a server that knows no condition for them writes over.
         """
         if size <= WHOLE:
-            return self._put_whole(key, [memoryview(piece) for piece in pieces], size, mark)
+            return self._put_whole(key, next(_blocks(pieces, size + 1), []), size, mark)
         if is_new or not self._holds(key, size, mark):
             try:
                 self._put_parts(key, pieces, size, mark)
@@ -215,13 +215,13 @@ class Bucket:
 
 
 def _blocks(pieces: Iterable[bytes], size: int) -> Iterator[list[memoryview]]:
-    """The same bytes in blocks of that size, the last one shorter, each in the pieces as they came: none is copied."""
+    """The same bytes in blocks of that size, the last one shorter, each in pieces of PIECE bytes at most: none is copied."""
     block, room = list[memoryview](), size
     for piece in pieces:
         rest = memoryview(piece)
         while rest:
-            block.append(rest[:room])
-            rest = rest[room:]
+            block.append(rest[: min(room, PIECE)])
+            rest = rest[len(block[-1]) :]
             room -= len(block[-1])
             if not room:
                 yield block

@@ -3,21 +3,19 @@
 import re
 import tomllib
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from capture.errors import SettingsError
 from capture.inbox.base import Inbox, Place
-from capture.inbox.folder import make_folder_inbox
-from capture.inbox.mesh import make_mesh
 from capture.inbox.options import Options
-from capture.inbox.s3 import make_s3
 from capture.inbox.web import WebInbox
 
 WEB = "web"
 """The name of the inbox that every practice has: the staff pages."""
-KINDS: dict[str, Callable[[Options], Inbox]] = {"folder": make_folder_inbox, "mesh": make_mesh, "s3": make_s3}
-"""What makes an inbox of each kind out of its options. It opens no connection."""
+KINDS = ("folder", "mesh", "s3")
+"""The kinds of inboxes: each has a module of that name, which is loaded where it is wanted, since some take their time."""
 _NAME, _ODS = r"[a-z0-9-]{1,40}", r"[A-Z0-9]{1,9}"
 _HINT = "docs/inboxes.md shows a whole file"
 
@@ -59,8 +57,9 @@ def _place(name: str, facts: Any, folder: Path, problems: list[str], *, sends: b
     kind, title = options.text("kind"), options.text("title", form=".{1,60}", like="1 to 60 characters")
     practices = options.names("practices", form=_ODS, like="ODS codes")
     if kind not in KINDS:
-        options.problem(f"kind must be one of {', '.join(sorted(KINDS))}")
+        options.problem(f"kind must be one of {', '.join(KINDS)}")
         return None
-    inbox = KINDS[kind](options)
+    make: Callable[[Options], Inbox] = import_module(f"capture.inbox.{kind}").make_inbox  # opens no connection
+    inbox = make(options)
     options.leftover()
     return Place(title, inbox, frozenset(practices))

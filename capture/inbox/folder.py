@@ -131,7 +131,7 @@ class FolderInbox:
             shutil.rmtree(new, ignore_errors=True)
 
 
-def make_folder_inbox(options: Options) -> FolderInbox:
+def make_inbox(options: Options) -> FolderInbox:
     """The inbox that these options describe (docs/inboxes.md)."""
     path = options.text("path", form=r"/[^{}\0]*(\{ods\}[^{}\0]*)?", like="a whole path, with {ods} once if at all")
     mode = options.text("mode", "0640", form="0[0-7]{3}", like="the mode of the files, such as 0640")

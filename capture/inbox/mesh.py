@@ -89,7 +89,7 @@ class MeshInbox:
                 self._turn.notify_all()
 
 
-def make_mesh(options: Options) -> MeshInbox:
+def make_inbox(options: Options) -> MeshInbox:
     """The inbox that these options describe."""
     mailbox = options.text("mailbox", form=_MAILBOX, like="the name of a mailbox")
     account, workflow = read_account(options, mailbox)

@@ -36,7 +36,7 @@ class S3Inbox:
         return self._bucket.check()
 
 
-def make_s3(options: Options) -> S3Inbox:
+def make_inbox(options: Options) -> S3Inbox:
     """The inbox that these options describe."""
     prefix = options.text("prefix", "", form=_PREFIX, like="letters, digits, {ods} and -_.!*'()/, no / at the start")
     return S3Inbox(read_bucket(options, ""), prefix)

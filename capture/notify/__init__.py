@@ -2,7 +2,6 @@
 
 from capture.notify.base import Messenger
 from capture.notify.mail import Mail
-from capture.notify.sms import Notify
 from capture.settings import ROOT, Settings
 
 
@@ -10,6 +9,8 @@ def choose_messengers(settings: Settings) -> dict[str, Messenger]:
     """The messengers that the settings name, under "sms" and "email"."""
     chosen: dict[str, Messenger] = {}
     if settings.notify_key_file:
+        from capture.notify.sms import Notify
+
         key = ROOT / settings.notify_key_file
         chosen["sms"] = Notify(key, settings.notify_template, settings.notify_url, settings.message_seconds)
     if settings.mail_host:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from capture.bucket.objects import PART, Bucket
+from capture.bucket.objects import Bucket
 from capture.errors import NotFound
 from capture.store.blobs import check_name, is_name
 
@@ -20,8 +20,7 @@ class S3Blobs:
     def put(self, name: str, data: bytes) -> None:
         """See BlobStore."""
         check_name(name)
-        pieces = (data[start : start + PART] for start in range(0, len(data), PART))
-        self._bucket.put(name, pieces, len(data), hashlib.sha256(data).hexdigest())
+        self._bucket.put(name, [data], len(data), hashlib.sha256(data).hexdigest())
 
     def read(self, name: str) -> Iterator[bytes]:
         """See BlobStore."""

@@ -10,10 +10,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, create_engine, event, func, make_url, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, inspect, make_url, select, text
 from sqlalchemy.exc import DatabaseError, DataError, IntegrityError, InterfaceError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
@@ -22,6 +19,9 @@ from capture.errors import Conflict, SettingsError, Unavailable
 from capture.store.journal import Journal
 from capture.store.vault import Vault, make_folder
 
+MIGRATIONS = Path(__file__).parent / "migrations"
+LATEST = max(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+"""The revision that this code expects."""
 BUSY_SECONDS = 5
 """How long a transaction waits for another before the page says to try again."""
 _PRAGMAS = (
@@ -69,10 +69,14 @@ class Database:
     def migrate(self) -> None:
         """Bring the schema to what this code expects, in one transaction. Raises Unavailable as `write` does.
 
-        SettingsError when a newer version has migrated it already.
+        SettingsError when a newer version has migrated it already. Where nothing is to be done alembic, which takes half a second,
+        is not even loaded.
         """
+        with _our_errors(), self.engine.begin() as connection:
+            if revision_of(connection) == LATEST:
+                return
         with self.building() as connection:
-            upgrade(connection, "head")
+            upgrade(connection, LATEST)
 
     @contextmanager
     def building(self) -> Iterator[Connection]:
@@ -125,10 +129,20 @@ class Database:
         self.engine.dispose()
 
 
+def revision_of(connection: Connection) -> str:
+    """The schema's revision; empty where there is no schema."""
+    there = inspect(connection).has_table("alembic_version")
+    return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()) if there else ""
+
+
 def upgrade(connection: Connection, revision: str) -> None:
     """Bring the schema to a revision, in the transaction that is open there. SettingsError when this version does not know it."""
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
     try:
         command.upgrade(config, revision)

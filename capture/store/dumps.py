@@ -12,20 +12,15 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, LargeBinary, MetaData, Table, select, text
+from sqlalchemy import Connection, DateTime, LargeBinary, MetaData, Table, select
 
-from capture.store.database import upgrade
+from capture.store.database import LATEST, upgrade
 
 LEFT_OUT = frozenset({"alembic_version", "sessions"})
 """Sessions are not kept: whoever was signed in signs in again, and no session that was ended comes back."""
 PARTS = "photos"
 """The table whose rows name sealed parts; its rows come request by request."""
 _AT_ONCE = 500
-
-
-def revision_of(connection: Connection) -> str:
-    """The schema's revision."""
-    return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
 
 
 def tables_of(connection: Connection) -> list[Table]:
@@ -58,7 +53,7 @@ def build(connection: Connection, revision: str, lines_of: Callable[[str], Itera
         rows = rows_of(lines_of(table.name))
         while some := list(islice(rows, _AT_ONCE)):
             connection.execute(table.insert(), some)
-    upgrade(connection, "head")
+    upgrade(connection, LATEST)
 
 
 def rows_of(lines: Iterable[bytes]) -> Iterator[dict[str, Any]]:

@@ -24,7 +24,7 @@ from capture.inbox.base import check_whole
 from capture.photos import Cleaner
 from capture.services import Services
 from capture.store import dumps, scrubbing
-from capture.store.database import Database, upgrade
+from capture.store.database import Database, revision_of, upgrade
 from capture.store.models import Bundle, Delivery, Practice, Request, new_id
 from capture.store.vault import Vault
 from tests.builders import (
@@ -41,7 +41,6 @@ from tests.builders import (
 )
 from tests.conftest import Clock
 from tests.store.keeping import Place, started, state_of, tables
-from tests.web.conftest import quick_hashes  # noqa: F401 - argon2 at its full cost would take most of the time
 
 
 @pytest.fixture
@@ -136,7 +135,7 @@ def test_a_backup_of_an_older_version_is_brought_up_to_date(kinds: str, another:
         )
     with old.snapshot() as connection:
         lines = {table.name: list(dumps.dump(connection, table)) for table in dumps.tables_of(connection)}
-        revision = dumps.revision_of(connection)
+        revision = revision_of(connection)
     with new.building() as connection:
         dumps.build(connection, revision, lambda name: iter(lines[name]))
     with new.read() as db:

@@ -5,6 +5,7 @@ import sqlite3
 from datetime import timedelta
 
 import pytest
+from argon2 import PasswordHasher, extract_parameters
 from flask import Flask
 from limits import parse
 
@@ -130,9 +131,17 @@ def test_database_holds_no_token_and_no_date(services: Services, asked: ARequest
 
 
 def test_hashes_cost_what_they_should(monkeypatch: pytest.MonkeyPatch) -> None:
-    """SECURITY 4: the service itself hashes with 64 MiB, three times over (RFC 9106, second recommended option)."""
+    """SECURITY 4: the service itself hashes with 64 MiB, three times over (RFC 9106, second recommended option), and who is not
+    there costs the same."""
     monkeypatch.undo()
-    assert Vault(bytes(32)).hash_secret("1957-08-23").startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    vault, compared = Vault(bytes(32)), list[str]()
+    stored = vault.hash_secret("1957-08-23")
+    assert stored.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+    monkeypatch.setattr(PasswordHasher, "verify", lambda _self, hashed, _text: compared.append(hashed))
+    assert not vault.check_secret(None, "1957-08-23")
+    assert extract_parameters(compared[0]) == extract_parameters(stored)
+    monkeypatch.undo()
+    assert not vault.check_secret(None, "1957-08-23")
 
 
 def test_guessing(services: Services, visitor: Visitor, asked: ARequest, clock: Clock) -> None:
