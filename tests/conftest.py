@@ -9,6 +9,7 @@ from pathlib import Path
 from shutil import copytree
 
 import pytest
+from argon2.profiles import RFC_9106_LOW_MEMORY
 from flask import Flask
 
 from capture.app import create_app, make_services
@@ -107,6 +108,12 @@ def services(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, clean
 @pytest.fixture(autouse=True)
 def compile_once(monkeypatch: pytest.MonkeyPatch) -> None:
     keep_what_is_compiled(monkeypatch)
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Argon2id at next to no cost: thousands of tests hash something; one of them asks for the real cost."""
+    monkeypatch.setattr("capture.store.vault.RFC_9106_LOW_MEMORY", replace(RFC_9106_LOW_MEMORY, memory_cost=64, time_cost=1))
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from capture.actions.trim_journal import make_trimming
 from capture.services import Services
 from tests.builders import make_practice, make_request, make_submitted, photos_of
 from tests.cli.conftest import Command
-from tests.web.conftest import quick_hashes  # noqa: F401 - argon2 at its full cost would take most of the time
 
 
 def test_there_and_back(

@@ -43,7 +43,7 @@ def practice(services: Services) -> APractice:
 def origin(services: Services) -> Iterator[str]:
     app: Flask = create_app(services)
     server = make_server("127.0.0.1", 0, app, threaded=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
 

@@ -10,7 +10,7 @@ from capture.inbox.base import BundleFiles
 from capture.services import Services
 from tests.builders import APractice, ARequest, make_request, make_submitted
 from tests.inbox.contract import Whole
-from tests.web.conftest import asked, practice, quick_hashes  # noqa: F401 - these tests have them too
+from tests.web.conftest import asked, practice  # noqa: F401 - these tests have them too
 from tests.web.system import make_system
 
 Send = Callable[[ARequest], BundleFiles]

@@ -20,7 +20,6 @@ from tests.builders import APractice, bundle_of, make_practice, make_request, ma
 from tests.conftest import Clock
 from tests.fault_proxy import Fault, FaultProxy, fault_proxy
 from tests.mesh.server import OURS, PRACTICE, WORKFLOW, MeshServer
-from tests.web.conftest import quick_hashes  # noqa: F401 - these tests hash no less
 
 
 class Ticks:

@@ -12,7 +12,6 @@ from capture.notify.sms import Notify
 from capture.services import Services
 from tests.notify.mail_server import PASSWORD, USER, Mailbox, running_mail_server
 from tests.notify.stand_in import KEY, TEMPLATE, StandIn, running_stand_in
-from tests.web.conftest import quick_hashes  # noqa: F401 - these tests hash no less
 
 
 @pytest.fixture

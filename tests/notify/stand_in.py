@@ -121,7 +121,7 @@ def _errors(kind: str, message: str) -> dict[str, Any]:
 def running_stand_in() -> Iterator[StandIn]:
     """The stand-in, until the end of the block."""
     made = StandIn()
-    thread = threading.Thread(target=made.server.serve_forever, daemon=True)
+    thread = threading.Thread(target=made.server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     yield made
     made.server.shutdown()

@@ -19,7 +19,6 @@ from capture.services import Services
 from capture.settings import ROOT
 from tests.builders import ARequest, agree_patient, make_submitted, take_photo
 from tests.store.keeping import Place, state_of
-from tests.web.conftest import quick_hashes  # noqa: F401 - argon2 at its full cost would take most of the time
 
 DIES = """
 import os, sys

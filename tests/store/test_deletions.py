@@ -28,7 +28,6 @@ from tests.builders import make_practice, make_request, make_submitted
 from tests.postgres import Postgres
 from tests.store.conftest import NOW
 from tests.store.rows import add_bundle, add_photo, add_request
-from tests.web.conftest import quick_hashes  # noqa: F401 - argon2 at its full cost would take most of the time
 
 
 def note(database: Database, days: float, limit: int = 100) -> int:

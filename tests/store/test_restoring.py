@@ -52,7 +52,6 @@ from tests.builders import (
 )
 from tests.conftest import Clock
 from tests.store.keeping import Place, state_of
-from tests.web.conftest import quick_hashes  # noqa: F401 - argon2 at its full cost would take most of the time
 from tests.web.retention import make_attached, pass_time
 
 

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pyotp
 import pytest
-from argon2.profiles import RFC_9106_LOW_MEMORY
 from flask import Flask
 
 from capture.app import create_app
@@ -13,12 +12,6 @@ from capture.store.sessions import start_session
 from tests.builders import AMember, APractice, ARequest, agree_patient, make_member, make_request
 from tests.conftest import Clock, Furnished
 from tests.web.html import Visitor, patient, staff
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argon2id at an eighth of its memory and a third of its time: hundreds of tests hash; one of them asks for the real cost."""
-    monkeypatch.setattr("capture.store.vault.RFC_9106_LOW_MEMORY", replace(RFC_9106_LOW_MEMORY, memory_cost=8_192, time_cost=1))
 
 
 @pytest.fixture
