@@ -111,14 +111,18 @@ def span(db: Session, practice_id: str) -> tuple[int, datetime | None, datetime 
     return count, first, last
 
 
-def check_chain(db: Session, practice_id: str, noted: Mapping[int, str] | None = None) -> str:
+def check_chain(db: Session, practice_id: str, noted: Mapping[int, str] | None = None, *, newest: int | None = None) -> str:
     """What is wrong with a practice's chain, in one sentence; empty when nothing is.
 
     `noted` are hashes of some of its events, by number, as they were written down elsewhere. Events may be added meanwhile.
+    With `newest` only so many events at its end are looked at, and those before are taken as they are.
     """
-    previous, number, elsewhere = "", 0, dict(noted or {})
-    head = db.get(AuditHead, practice_id)
-    query = select(*AuditEvent.__table__.columns).where(AuditEvent.practice_id == practice_id).order_by(AuditEvent.number)
+    elsewhere, head = dict(noted or {}), db.get(AuditHead, practice_id)
+    number = max(0, head.number - newest) if head and newest else 0
+    before = db.get(AuditEvent, (practice_id, number)) if number else None
+    previous = before.hash if before else ""
+    query = select(*AuditEvent.__table__.columns).where(AuditEvent.practice_id == practice_id, AuditEvent.number > number)
+    query = query.order_by(AuditEvent.number)
     with db.execute(query.execution_options(yield_per=1_000)) as events:  # rows, since a year of objects would take seconds
         for event in events:
             number += 1

@@ -3,6 +3,7 @@
 import json
 import threading
 from datetime import timedelta, timezone
+from functools import partial
 
 import pytest
 from sqlalchemy import text
@@ -27,9 +28,9 @@ def chain(database: Database, practice: Practice) -> str:
     return practice.id
 
 
-def found(database: Database, practice_id: str) -> str:
+def found(database: Database, practice_id: str, *, newest: int | None = None) -> str:
     with database.read() as db:
-        return check_chain(db, practice_id)
+        return check_chain(db, practice_id, newest=newest)
 
 
 def tamper(database: Database, *statements: str) -> None:
@@ -43,6 +44,20 @@ def test_an_untouched_chain_is_whole(database: Database, chain: str) -> None:
     """Nothing is wrong with chains that nobody touched, an empty one among them (SECURITY 39)."""
     assert found(database, chain) == ""
     assert found(database, "") == ""
+
+
+def test_the_end_of_a_chain(database: Database, chain: str) -> None:
+    """Of a long trail the newest events can be looked at alone, each with the one before it (SECURITY 39)."""
+    newest = partial(found, database, chain)
+    assert {newest(newest=number) for number in (1, 2, 5, 6)} == {""}
+    tamper(database, f"UPDATE audit SET actor = 'nobody' WHERE number = 3 AND practice_id = '{chain}'")
+    assert newest(newest=2) == ""
+    assert newest(newest=3) == newest() == "event 3 was altered"
+    tamper(database, f"DELETE FROM audit WHERE number = 3 AND practice_id = '{chain}'")
+    assert newest(newest=2) == "event 4 is missing or out of order"
+    assert newest(newest=1) == ""
+    tamper(database, f"DELETE FROM audit WHERE number = 5 AND practice_id = '{chain}'")
+    assert newest(newest=1) == "the chain ends at event 4, not 5"
 
 
 @pytest.mark.parametrize(
