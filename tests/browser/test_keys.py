@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from capture.app import make_services
 from capture.settings import load_settings
@@ -106,6 +106,31 @@ def test_a_practice_sets_up_its_keys(browser: Browser, named: Demo, tmp_path: Pa
     assert "AGE-SECRET" not in told.upper()
     assert not re.search(".".join(words), told)
     assert PASSPHRASE not in told
+
+
+def test_a_press_counts_while_the_line_is_slow(browser: Browser, named: Demo, tmp_path: Path) -> None:
+    """The passphrase is asked for once the page can say how hard it is to guess: no press of "Lock the key" is in vain."""
+    named.capture("practice", "add", "--ods", "K81002", "--name", "Ash Surgery", "--phone", "0191 498 0457")
+    manager = add_member(named, "K81002", "Ali Manager", tmp_path)
+    with visit(browser, ignored=MISSING, **DESK) as page:
+        give_password(page, named, manager)
+        held: list[Route] = []
+
+        def hold(route: Route) -> None:
+            held.append(route)
+
+        page.route(re.compile("keys-strength"), hold)
+        page.goto(f"{named.origin}/staff/keys/set-up")
+        page.get_by_role("button", name="Make the key").click()
+        expect(page.get_by_text("Making the key")).to_be_visible()
+        for _ in range(100):
+            if not held:
+                page.wait_for_timeout(50)
+        assert page.get_by_role("button", name="Lock the key").is_hidden()
+        held[0].continue_()
+        page.locator("#passphrase").fill("password1234")
+        page.get_by_role("button", name="Lock the key").click()
+        expect(page.get_by_role("alert").filter(has_text="harder to guess")).to_be_visible()
 
 
 def replace_key(page: Page, named: Demo, present: str, new: str) -> None:

@@ -32,9 +32,9 @@ export function wireMaking(form) {
     busy(form, "Making the key", async () => {
       key = await makeKey();
       find("[data-words]", form).textContent = wordsOf(key.fingerprint);
+      await strength(); // before the passphrase is asked for: a press while the form is busy does not count
       mark(1);
       turn(form);
-      await strength();
     }),
   );
   field.addEventListener("input", () => {
