@@ -28,7 +28,12 @@ const place = find(document);
 if (place) {
   const outbox = new Outbox(factsOf(place));
   const status = new Status(place, outbox);
-  const context = { outbox, go: (/** @type {string} */ url) => journey.go(url), stay: () => journey.stay() };
+  const context = {
+    outbox,
+    go: (/** @type {string} */ url) => journey.go(url),
+    stay: () => journey.stay(),
+    choose: () => journey.choose(),
+  };
   const journey = new Journey(
     [
       (main) => void start(main),
@@ -53,8 +58,9 @@ if (place) {
       },
     },
   );
+  const first = journey.choose();
   outbox.ready.then(() => {
-    if (!outbox.empty && [outbox.facts.check, "/photos"].includes(location.pathname)) {
+    if (!first.aborted && !outbox.empty && [outbox.facts.check, "/photos"].includes(location.pathname)) {
       journey.go(location.href, false); // the server did not know of what waits here
     }
   });

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageFilter
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from capture.photos.sample import sample_photo
 from capture.sealing.age import open_sealed
@@ -162,6 +162,25 @@ def test_the_newer_photo_goes_on_a_slow_phone_too(browser: Browser, service: Ser
         finish(service, page)
     (photo,) = sealed(service, asked)
     assert photo["width"] == 1280
+
+
+def test_who_goes_elsewhere_on_a_slow_phone_gets_there(browser: Browser, service: Service, tmp_path: Path) -> None:
+    """Used, and another page asked for while the phone is busy with the photo: that page comes, and not the next photo's."""
+    asked = service.ask()
+    with visit(browser, **PIXEL) as page:
+        begin(browser, page, asked)
+        page.evaluate(SLOW)
+        pick(page, tmp_path)
+        page.get_by_role("button", name="Use this photo").click()
+        held: list[Route] = []
+        page.route(re.compile("/photos$"), lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks what it is given
+        with page.expect_request(re.compile("/photos$")):
+            page.get_by_role("link", name="Your photos").click()
+        page.evaluate("release()")
+        expect(page.locator("#sending-line")).to_have_text("1 of 3 photos have arrived.")
+        held[0].continue_()
+        expect(page.get_by_role("heading", name="Your photos")).to_be_visible()
+        expect(page.locator("[data-view=context][data-state=arrived]")).to_be_visible()
 
 
 def test_a_file_that_is_no_photo_is_told_at_once(browser: Browser, service: Service, tmp_path: Path) -> None:

@@ -27,8 +27,7 @@ export class Journey {
   path = location.pathname;
   /** @type {(() => void)[]} */
   endings = [];
-  /** @type {AbortController | undefined} */
-  fetching;
+  choice = new AbortController();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   later;
   /** @type {Map<string, Page>} what was fetched ahead; each is used once */
@@ -70,12 +69,10 @@ export class Journey {
    * @param {boolean} [push] - false where the address bar says so already
    */
   async go(address, push = true) {
-    this.fetching?.abort();
-    const fetching = new AbortController();
-    this.fetching = fetching;
+    const choice = this.choose();
     try {
-      const page = await this.fetch(address, fetching.signal);
-      if (fetching.signal.aborted) {
+      const page = await this.fetch(address, choice);
+      if (choice.aborted) {
         return;
       }
       if (push) {
@@ -86,7 +83,7 @@ export class Journey {
       this.path = location.pathname;
       this.show(parse(page.html));
     } catch {
-      if (!fetching.signal.aborted) {
+      if (!choice.aborted) {
         location.assign(address);
       }
     }
@@ -94,8 +91,15 @@ export class Journey {
 
   /** Wait for no other page any more. */
   stay() {
-    this.fetching?.abort();
+    this.choose();
     this.listener.wait(false);
+  }
+
+  /** @returns {AbortSignal} of the patient's newest choice where to be: aborted by the next one, as the one before is now */
+  choose() {
+    this.choice.abort();
+    this.choice = new AbortController();
+    return this.choice.signal;
   }
 
   /**

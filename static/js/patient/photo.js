@@ -8,7 +8,7 @@ import { hints, look, measure } from "./quality.js";
 
 /**
  * @typedef {Pick<Outbox, "add" | "next" | "state">} Sender
- * @typedef {{ outbox: Sender, go: (url: string) => void, stay: () => void }} Context
+ * @typedef {{ outbox: Sender, go: (url: string) => void, stay: () => void, choose: () => AbortSignal }} Context
  */
 
 /** @type {Map<string, number>} how often each view was taken while this document lives */
@@ -37,19 +37,19 @@ class PhotoPage {
   again = () => {}; // how the photo was taken, once more
   address = "";
   ended = false;
-  turns = 0; // how often the patient chose to go on or to stay
 
   /**
    * @param {HTMLElement} main
    * @param {HTMLFormElement} form
    * @param {Context} context
    */
-  constructor(main, form, { outbox, go, stay }) {
+  constructor(main, form, { outbox, go, stay, choose }) {
     this.main = main;
     this.form = form;
     this.outbox = outbox;
     this.go = go;
     this.stay = stay;
+    this.choose = choose;
     this.words = form.dataset;
     this.view = form.dataset.photo ?? "";
     this.title = document.title.replace(/^[^:]+: /, "");
@@ -64,7 +64,6 @@ class PhotoPage {
     this.offer();
     this.use.addEventListener("click", () => this.send());
     this.retake.addEventListener("click", () => {
-      this.turns += 1;
       this.stay(); // a page that comes now would take the newer photo's place
       this.reset();
       this.again();
@@ -73,7 +72,6 @@ class PhotoPage {
 
   end() {
     this.ended = true;
-    this.turns += 1;
     this.camera.close();
     URL.revokeObjectURL(this.address);
   }
@@ -192,10 +190,9 @@ class PhotoPage {
     const blob = this.blob;
     if (blob) {
       this.blob = undefined; // once, however often the button is pressed
-      this.turns += 1;
-      const turn = this.turns;
+      const choice = this.choose();
       await this.outbox.add({ view: this.view, blob, anyway: this.found.length > 0 });
-      if (turn === this.turns) {
+      if (!choice.aborted) {
         this.go(this.outbox.next(this.view));
       }
     }
