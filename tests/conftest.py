@@ -3,6 +3,7 @@
 import gc
 import os
 from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +18,7 @@ from capture.photos import Cleaner
 from capture.services import Services
 from capture.settings import load_settings
 from tests.builders import APractice, make_practice
+from tests.measuring import unmeasured
 from tests.once import keep_what_is_compiled
 from tests.s3_server import S3Server, running_s3
 
@@ -32,6 +34,14 @@ def pytest_runtest_makereport(
     if report.skipped and os.environ.get("CI") == "true":
         report.outcome, report.longrepr = "failed", f"skipped where nothing may be: {report.longrepr}"
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
+    """What tests of the browser, and those marked as a mass, run in this process is all measured elsewhere."""
+    seen = item.path.parent.name == "browser" or item.get_closest_marker("mass")
+    with unmeasured() if seen else nullcontext():
+        return (yield)
 
 
 class Clock:

@@ -1,7 +1,8 @@
-"""Every test makes an application and a database of its own; what is compiled for one is kept for the next."""
+"""Every test makes an application and a database of its own; what is compiled or read for one is kept for the next."""
 
 from collections.abc import Callable
 from functools import cache
+from typing import Any
 
 import pytest
 from alembic.config import Config
@@ -9,7 +10,13 @@ from alembic.script import ScriptDirectory
 from flask import Flask
 from jinja2 import BytecodeCache
 from jinja2.bccache import Bucket
+from sqlalchemy import Engine, create_engine
+from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.util import LRUCache
 from werkzeug.routing import Rule
+from whitenoise import WhiteNoise
+
+from capture.domain.protocols import load_catalogue
 
 
 class Compiled(BytecodeCache):
@@ -49,11 +56,40 @@ def scripts_of(config: Config) -> ScriptDirectory:
     return scripts_in(config.get_main_option("script_location") or "")
 
 
+STATEMENTS: LRUCache[Any, Any] = LRUCache(500)
+
+
+def engine_of(url: str, **options: Any) -> Engine:
+    """An engine that finds the SQL of statements that another one of its kind has compiled."""
+    engine = create_engine(url, **options)
+    engine._compiled_cache = STATEMENTS
+    return engine
+
+
+ASSETS: dict[tuple[str, str], dict[str, Any]] = {}
+find_files = WhiteNoise.add_files
+
+
+def add_files(assets: WhiteNoise, root: str, prefix: str) -> None:
+    """The assets in that folder, looked for once."""
+    if (root, prefix) not in ASSETS:
+        before = dict(assets.files)
+        find_files(assets, root, prefix)
+        ASSETS[root, prefix] = {address: file for address, file in assets.files.items() if address not in before}
+    assets.files.update(ASSETS[root, prefix])
+
+
 COMPILED = Compiled()
+catalogue_in = cache(load_catalogue)
 
 
 def keep_what_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of templates, of routes and of migrations."""
+    """Of templates, routes, migrations and statements; and what is read of assets and of the catalogue."""
+    monkeypatch.setattr("capture.app.load_catalogue", catalogue_in)
+    monkeypatch.setattr("capture.store.database.create_engine", engine_of)
+    monkeypatch.setattr(DefaultDialect, "__eq__", lambda one, other: type(one) is type(other))
+    monkeypatch.setattr(DefaultDialect, "__hash__", lambda one: hash(type(one)))
+    monkeypatch.setattr(WhiteNoise, "add_files", add_files)
     monkeypatch.setattr(Flask, "jinja_options", {**Flask.jinja_options, "bytecode_cache": COMPILED})
     monkeypatch.setattr(Rule, "_compile_builder", builder_of)
     monkeypatch.setattr(ScriptDirectory, "from_config", scripts_of)

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,18 +100,6 @@ def wait_for(address: str) -> None:
         except OSError:
             time.sleep(0.1)
     raise AssertionError(f"{address} does not answer")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, bool | None, bool | None]:
-    """Coverage waits meanwhile: what these tests run in this process is all measured elsewhere, and it slows a process by half."""
-    measuring = sys.gettrace()
-    if item.path.parent == Path(__file__).parent:
-        sys.settrace(None)
-    try:
-        return (yield)
-    finally:
-        sys.settrace(measuring)
 
 
 @pytest.fixture(scope="session")

@@ -64,6 +64,7 @@ def test_other_forms_stay_lossless(form: str) -> None:
     assert _coefficients(photo.jpeg, 1) == _coefficients(buffer.getvalue(), 1)
 
 
+@pytest.mark.mass
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("mode", ["RGB", "L"])
 def test_luma_from_block_averages_is_the_picture(orientation: int, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:

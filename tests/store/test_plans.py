@@ -69,6 +69,7 @@ def watching() -> Iterator[set[Function]]:
         sys.setprofile(None)
 
 
+@pytest.mark.mass
 @pytest.mark.parametrize("name", ALL)
 def test_no_query_grows_with_the_tables(crowded: Crowded, name: str) -> None:
     """Whatever is asked is found by an index, without looking at what other practices have."""

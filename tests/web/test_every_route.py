@@ -114,6 +114,7 @@ def visitors(app: Flask, services: Services, house: House) -> dict[str, Visitor]
     return {**signed_in, "patient": agreed, "tus": agreed, "callbacks": Visitor(app), "ops": Visitor(app), "static": Visitor(app)}
 
 
+@pytest.mark.mass
 def test_another_practice_is_not_there(app: Flask, houses: tuple[House, House]) -> None:
     """SECURITY 28: every staff route with an id of another practice answers 404, in the bytes of an id that nobody has."""
     ours, theirs = houses
@@ -186,6 +187,7 @@ FOREIGN: list[tuple[dict[str, str], bool]] = [
 """What a request says of where it comes from, and whether it has the right token."""
 
 
+@pytest.mark.mass
 def test_forms_of_other_sites(app: Flask, services: Services, houses: tuple[House, House]) -> None:
     """SECURITY 29: every unsafe route refuses a form without its token, from another origin, or that is said to be cross-site."""
     house, people = houses[0], visitors(app, services, houses[0])
@@ -219,6 +221,7 @@ def test_token_of_another_browser(app: Flask, agreed: Visitor) -> None:
     assert "reload it" in page.text
 
 
+@pytest.mark.mass
 def test_large_bodies(app: Flask, services: Services, houses: tuple[House, House]) -> None:
     """SECURITY 23: every route that takes no photo refuses a body above 64 kB, whatever its kind, with a page that says so."""
     house, people = houses[0], visitors(app, services, houses[0])
@@ -234,6 +237,7 @@ def test_large_bodies(app: Flask, services: Services, houses: tuple[House, House
                 assert b"too large" in page.data
 
 
+@pytest.mark.mass
 def test_headers(app: Flask, services: Services, houses: tuple[House, House]) -> None:
     """SECURITY 31 and 32: every answer of every route carries the headers; none that is not a file of ours may be stored."""
     house, people = houses[0], visitors(app, services, houses[0])
@@ -263,6 +267,7 @@ def test_headers(app: Flask, services: Services, houses: tuple[House, House]) ->
             assert "unsafe" not in headers["Content-Security-Policy"], name
 
 
+@pytest.mark.mass
 def test_redirects_are_local(app: Flask, services: Services, houses: tuple[House, House]) -> None:
     """SECURITY 31: wherever a route sends someone, it is a path of this service, whatever the address asks for."""
     house, people = houses[0], visitors(app, services, houses[0])

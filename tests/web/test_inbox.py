@@ -40,6 +40,7 @@ def test_groups_count_what_people_see(services: Services, desk: Visitor, asked: 
     assert "Link expired" in desk.get(counts["Closed"]).text
 
 
+@pytest.mark.mass
 def test_ten_thousand_requests(services: Services, desk: Visitor, practice: APractice) -> None:
     """A page of the inbox shows at most 50 requests, and runs as many statements for ten thousand as for a dozen."""
     add_many(services, practice, 12)

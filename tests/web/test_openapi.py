@@ -93,6 +93,7 @@ def test_it_is_openapi(document: dict[str, Any]) -> None:
     assert len(names) == len(set(names))
 
 
+@pytest.mark.mass
 def test_hostile_calls(app: Flask, services: Services, practice: APractice, document: dict[str, Any]) -> None:
     """Calls made out of the document, right and wrong ones, never end in a server error, and every answer is as it says."""
     asked = make_request(services, practice)

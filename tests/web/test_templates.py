@@ -153,6 +153,7 @@ def render(app: Flask, template: str, **given: Any) -> SimpleNamespace:
     return SimpleNamespace(tree=tree, text=text, headers=headers)
 
 
+@pytest.mark.mass
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_compiles(app: Flask, template: str) -> None:
     """Each template compiles, and shows errors only if this file knows its fields."""
@@ -161,6 +162,7 @@ def test_compiles(app: Flask, template: str) -> None:
     assert bool(re.search(r"errors\.(?!items)", text)) == (template in FIELDS) or template in PARTS
 
 
+@pytest.mark.mass
 @pytest.mark.parametrize("template", [name for name in TEMPLATES if name not in PARTS])
 @pytest.mark.parametrize("practice", [None, SimpleNamespace(name="Elm Surgery", phone="0191 498 0456", ods="A81001")])
 def test_renders(app: Flask, template: str, practice: Any) -> None:

@@ -182,6 +182,7 @@ def reader(services: Services, clock: Clock, practice: APractice, tmp_path: Path
     return Reader(app_with(services, languages=("en", brackets.CODE)), services, clock, practice)
 
 
+@pytest.mark.mass
 def test_no_sentence_is_forgotten(reader: Reader) -> None:
     """On every page for patients, in every state, each word is part of a sentence that stands in the catalogues."""
     rendered = set()

@@ -100,6 +100,7 @@ def test_piece_that_is_cut_off(phone: Phone) -> None:
     assert phone.offset(photo_id) == 10
 
 
+@pytest.mark.mass
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     method=st.sampled_from(["POST", "HEAD", "GET", "PATCH", "DELETE", "OPTIONS", "PUT"]),
