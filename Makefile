@@ -102,7 +102,7 @@ $(VENV)/.node: requirements-node.lock $(VENV)/.run
 
 $(VENV)/.samples: requirements.lock $(VENV)/.dev
 	@awk '/^[a-z]/ { kept = /^pillow(-heif)?==/ } kept' requirements.lock > $(VENV)/samples.lock
-	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary :all: --require-hashes \
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --no-binary pillow,pillow-heif --require-hashes \
 		-d $(VENV)/samples -r $(VENV)/samples.lock
 	@touch $@
 
