@@ -36,7 +36,7 @@ run: setup ## serve the demo on http://127.0.0.1:8000 (PORT=8001 for another)
 
 test: $(VENV)/.dev $(VENV)/.mesh node_modules/.dev $(ASSETS) $(MESSAGES) ## run every test, unit to browser, with branch coverage
 	@rm -f .coverage .coverage.*
-	$(BIN)/coverage run -m pytest -n 5 --dist loadfile --no-loadscope-reorder --durations 25
+	$(BIN)/coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder --durations 25
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 

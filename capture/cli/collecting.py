@@ -1,11 +1,10 @@
 """`capture collect`: the practice's side, for a folder that its own system watches. No service, settings or database is needed."""
 
 import json
-import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import click
 from capture.cli.opening import chosen_photos, fitting, pinned_signer, preset_named, read_identity, values_of
 from capture.cli.output import FILE, REFUSED, error_lines, reports_errors
 from capture.cli.sheets import fhir_of, pdf_of
+from capture.cli.signals import stopped_by_signals
 from capture.cli.sources import source_of
 from capture.errors import CaptureError, SourceAway
 
@@ -86,7 +86,7 @@ def collect(
         stack.callback(folder.close)
         stack.callback(told.end_bar)
         fit = stack.enter_context(fitting(rule))
-        stop = stack.enter_context(_stopped_by_signals())
+        stop = stack.enter_context(stopped_by_signals())
         pack = _packing(rule, pinned, fit, as_pdf, as_fhir, as_facts)
         room = 1.0 + 1.4 * as_fhir  # base64 makes four bytes of three
         collector = Collector(source, folder, practice, found.identities, pinned, pack, room, told.progress)
@@ -149,25 +149,6 @@ def _packing(
             add(f"{request.file_name(photos[0]).rsplit('_', 2)[0]}_facts.json", [facts.encode(), b"\n"])
 
     return pack
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[threading.Event]:
-    """An event that SIGTERM or Ctrl-C sets, the first time; the second time they end the process at once."""
-    stop = threading.Event()
-
-    def on_signal(number: int, _frame: object) -> None:
-        stop.set()
-        signal.signal(number, before[number])
-
-    before: dict[int, Any] = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    for number in before:
-        signal.signal(number, on_signal)
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @dataclass

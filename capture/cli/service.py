@@ -69,30 +69,26 @@ def demo(port: int, no_serve: bool, as_json: bool) -> None:
 @reports_errors
 def worker(once: bool) -> None:
     """Deliver bundles to their inboxes, send messages and webhooks, until Ctrl-C or SIGTERM."""
-    import signal
-    import threading
-
     from capture.actions.deliver import deliver_next
     from capture.actions.send_message import send_next
     from capture.actions.send_webhooks import send_webhook
+    from capture.cli.signals import stopped_by_signals
     from capture.serve import init_logging
     from capture.worker import work
 
-    init_logging()
-    services = load_services(sends=True)
-    try:
-        if once:
-            while deliver_next(services) or send_next(services) or send_webhook(services):
-                pass
-        else:
-            stop = threading.Event()
-            signal.signal(signal.SIGTERM, lambda *_: stop.set())
-            work(services, stop)
-            click.echo("stopped", err=True)
-    except KeyboardInterrupt:
+    with stopped_by_signals() as stop:
+        init_logging()
+        services = load_services(sends=True)
+        try:
+            if once:
+                while not stop.is_set() and (deliver_next(services) or send_next(services) or send_webhook(services)):
+                    pass
+            else:
+                work(services, stop)
+        finally:
+            services.close()
+    if stop.is_set():
         click.echo("stopped", err=True)
-    finally:
-        services.close()
 
 
 @click.group()

@@ -141,6 +141,7 @@ def visit(browser: Browser, *, ignored: re.Pattern[str] | None = None, **options
     context = browser.new_context(**options)
     context.set_default_timeout(30_000)  # a busy machine is slow, and what is right comes at once on a quiet one
     page = context.new_page()
+    page.on("filechooser", lambda _: None)  # from now on: who asks for it just before the key is pressed may come too late
     complaints = listen(page)
     yield page
     context.close()

@@ -143,9 +143,10 @@ def test_stopping_in_the_middle_of_uploads(tmp_path: Path) -> None:
     assert "Traceback" not in (tmp_path / "server.log").read_text()
 
 
+@pytest.mark.parametrize("made", ["var", "var/blobs"])
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
-def test_the_worker_ends(tmp_path: Path, ending: signal.Signals) -> None:
-    """`capture worker` works until Ctrl-C or SIGTERM, then ends with 0 and no traceback."""
+def test_the_worker_ends(tmp_path: Path, ending: signal.Signals, made: str) -> None:
+    """`capture worker` works until Ctrl-C or SIGTERM, while it starts too, then ends with 0 and no traceback."""
     heeding = ("env", "--default-signal=INT")  # a shell that runs the tests in the background has all of them ignore Ctrl-C
     with subprocess.Popen(
         [*heeding, *CAPTURE, "worker"],
@@ -154,11 +155,10 @@ def test_the_worker_ends(tmp_path: Path, ending: signal.Signals) -> None:
         text=True,
         cwd=ROOT,
     ) as process:
-        for _ in range(100):
-            if (tmp_path / "var/blobs").exists():
+        for _ in range(6000):
+            if (tmp_path / made).exists():
                 break
-            time.sleep(0.1)
-        time.sleep(0.5)
+            time.sleep(0.01)
         os.kill(process.pid, ending)
         _, told = process.communicate(timeout=20)
         assert process.returncode == 0
