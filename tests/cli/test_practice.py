@@ -1,8 +1,11 @@
 """The commands of an operator: a practice, its keys, its members, a request for photos, the worker."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -306,8 +309,9 @@ def test_the_worker_delivers_once(capture: Command, open_services: Opener) -> No
 def test_the_worker_ends_on_ctrl_c(capture: Command, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C ends the worker with a word and no traceback."""
 
-    def interrupted(*_args: object) -> None:
-        raise KeyboardInterrupt
+    def interrupted(_services: Services, stop: threading.Event) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert stop.wait(10)
 
     monkeypatch.setattr("capture.worker.work", interrupted)
     assert "stopped" in capture("worker").stderr
