@@ -31,6 +31,16 @@ SLOW = """() => {
 """The phone takes its time over the first photo, until `release`."""
 
 
+SLOW_TO_READ = """
+    const decrypt = SubtleCrypto.prototype.decrypt;
+    SubtleCrypto.prototype.decrypt = async function (...given) {
+        await new Promise((resolve) => { globalThis.release = resolve; });
+        return decrypt.apply(this, given);
+    };
+"""
+"""The phone takes its time over what waited on it, until `release`."""
+
+
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with weak_service(tmp_path_factory.mktemp("retake")) as running:
@@ -43,6 +53,17 @@ def pick(page: Page, folder: Path, *, blur: float = 0, light: float = 1, size: t
     path = folder / f"{blur}-{light}-{size[0]}.jpg"
     drawn.point(lambda level: int(min(255, level * light))).save(path, quality=92)
     page.locator("#photo").set_input_files(path)
+
+
+def hold(page: Page, address: str) -> list[Route]:
+    """What the page asks for at addresses like that, which waits until it is continued."""
+    held: list[Route] = []
+
+    def take(route: Route) -> None:
+        held.append(route)
+
+    page.route(re.compile(address), take)
+    return held
 
 
 def finish(service: Service, page: Page) -> None:
@@ -172,8 +193,7 @@ def test_who_goes_elsewhere_on_a_slow_phone_gets_there(browser: Browser, service
         page.evaluate(SLOW)
         pick(page, tmp_path)
         page.get_by_role("button", name="Use this photo").click()
-        held: list[Route] = []
-        page.route(re.compile("/photos$"), lambda route: held.append(route))  # noqa: PLW0108 - Playwright marks what it is given
+        held = hold(page, "/photos$")
         with page.expect_request(re.compile("/photos$")):
             page.get_by_role("link", name="Your photos").click()
         page.evaluate("release()")
@@ -181,6 +201,27 @@ def test_who_goes_elsewhere_on_a_slow_phone_gets_there(browser: Browser, service
         held[0].continue_()
         expect(page.get_by_role("heading", name="Your photos")).to_be_visible()
         expect(page.locator("[data-view=context][data-state=arrived]")).to_be_visible()
+
+
+def test_who_goes_elsewhere_after_a_reload_gets_there(browser: Browser, service: Service, tmp_path: Path) -> None:
+    """A photo waits on the phone, which takes its time to read it: the page asked for meanwhile comes, and not the list anew."""
+    asked = service.ask()
+    with visit(browser, **PIXEL, ignored=LOST) as page:
+        begin(browser, page, asked)
+        page.route(re.compile("/uploads"), lambda route: route.abort())
+        pick(page, tmp_path)
+        page.get_by_role("button", name="Use this photo").click()
+        expect(page.get_by_text("Photo 2 of 3")).to_be_visible()
+        page.add_init_script(SLOW_TO_READ)
+        page.goto(f"{service.line.origin}/photos")
+        page.wait_for_function("() => Boolean(globalThis.release)")
+        held = hold(page, "/photos/close-up$")
+        with page.expect_request(re.compile("/photos/close-up$")):
+            page.locator("[data-view=close-up] a").click()
+        page.evaluate("release()")
+        expect(page.locator("[data-view=context]")).to_have_attribute("data-state", re.compile("waiting|sending"))
+        held[0].continue_()
+        expect(page.get_by_text("Photo 2 of 3")).to_be_visible()
 
 
 def test_a_file_that_is_no_photo_is_told_at_once(browser: Browser, service: Service, tmp_path: Path) -> None:
