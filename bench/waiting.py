@@ -17,7 +17,8 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from tests.system.server import Answer, Patient, Server, free_port, running
+from tests.ports import free_port
+from tests.system.server import Answer, Patient, Server, running
 from tests.system.stalled import AWAY, Stalled, new_link, serving, whole_journey
 
 JOURNEYS, LIMIT = 15, 2.0

@@ -3,40 +3,38 @@
 import logging
 import re
 import resource
-import signal
 import socket
 import sys
+import threading
 import traceback
-from types import FrameType
 
 from capture.app import create_app
 from capture.errors import SettingsError
 from capture.services import Services
 from capture.settings import Settings
 from capture.web_server import CONNECTIONS, Limits, Server
-from capture.worker import start_worker
+from capture.worker import work
 
 OTHER_FILES = 256
 """Beside connections: the database, sealed parts, cleaners."""
 
 
-def serve(services: Services, extensions: dict[str, object] | None = None) -> None:
-    """Serve until SIGTERM or Ctrl-C, with the worker beside it if the settings say so."""
+def serve(services: Services, stop: threading.Event, extensions: dict[str, object] | None = None) -> None:
+    """Serve until `stop` is set, with the worker beside it if the settings say so."""
     settings = services.settings
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold photos
     logging.getLogger("waitress").addFilter(without_path)
     app = create_app(services)
     app.extensions.update(extensions or {})
-    signal.signal(signal.SIGTERM, _stop)
-    stop = start_worker(services) if settings.worker else None
+    if settings.worker:
+        threading.Thread(target=work, args=(services, stop), name="worker", daemon=True).start()
     form, piece = app.config["MAX_CONTENT_LENGTH"], app.config["MAX_CHUNK_LENGTH"]
     limits = Limits(form=form, photo=settings.max_upload_bytes + form, piece=piece)
     server = Server(app, listen(settings), settings, limits, services.arriving, connections=_connections())
     try:
-        server.run()
+        server.run(stop)
     finally:
-        if stop:
-            stop.set()
+        stop.set()
         services.close()
 
 
@@ -77,7 +75,3 @@ def _connections() -> int:
     files = CONNECTIONS + OTHER_FILES if hard == resource.RLIM_INFINITY else min(CONNECTIONS + OTHER_FILES, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
     return max(64, files - OTHER_FILES)
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> None:
-    raise SystemExit(0)

@@ -107,10 +107,3 @@ def _attempt(act: Callable[[], object]) -> bool:
     except Exception as error:  # the worker outlives what one bundle does to it
         logger.error("unexpected %s", type(error).__name__)
     return False
-
-
-def start_worker(services: Services) -> threading.Event:
-    """Start the worker in a thread of this process; set the event to end it."""
-    stop = threading.Event()
-    threading.Thread(target=work, args=(services, stop), name="worker", daemon=True).start()
-    return stop

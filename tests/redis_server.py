@@ -1,6 +1,5 @@
 """A Redis of our own, on a free port of this machine, that keeps nothing."""
 
-import socket
 import subprocess
 import tempfile
 import time
@@ -11,14 +10,14 @@ from redis import Redis
 from redis.exceptions import ConnectionError as NoConnection
 
 from tests import needs
+from tests.ports import free_port
 
 
 class RedisServer:
     """Started at once, and again after `stop`, on the same port."""
 
     def __init__(self, folder: str) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = folder
         self.start()

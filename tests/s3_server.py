@@ -25,7 +25,8 @@ from botocore.config import Config
 
 from tests import needs
 from tests.notify.receiver import make_certificate
-from tests.system.server import ROOT, free_port, wait_for
+from tests.ports import free_port
+from tests.system.server import ROOT, wait_for
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
@@ -183,7 +184,7 @@ def _start(folder: Path, made: dict[str, str], servers: list[subprocess.Popen[by
     servers.append(_serve("radosgw", *config, "-n", "client.rgw", "-f"))
     server = S3Server(int(made["port"]), int(made["tls_port"]), key, str(folder / "secret"), made["ca_file"])
     for port in (server.port, server.tls_port):
-        wait_for(port)
+        wait_for(port, servers[-1], folder.parent / "keeper.log")
     name, client = server.make_bucket(), server.client()  # the first ones make the pools too
     client.put_object(Bucket=name, Key="first", Body=b"1")
     client.create_multipart_upload(Bucket=name, Key="parts")

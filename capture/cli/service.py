@@ -31,12 +31,14 @@ def load_services(overrides: Mapping[str, Any] | None = None, *, sends: bool | N
 @click.option("--port", type=click.IntRange(0, 65_535), help="Listen on this port instead of the one in the settings.")
 @reports_errors
 def serve(port: int | None) -> None:
-    """Serve the pages, with a worker inside unless the settings say otherwise."""
+    """Serve the pages, with a worker inside unless the settings say otherwise, until Ctrl-C or SIGTERM."""
+    from capture.cli.signals import stopped_by_signals
     from capture.serve import init_logging
     from capture.serve import serve as run
 
-    init_logging()
-    run(load_services({} if port is None else {"port": port}))
+    with stopped_by_signals() as stop:
+        init_logging()
+        run(load_services({} if port is None else {"port": port}), stop)
 
 
 @click.command()
@@ -48,20 +50,22 @@ def serve(port: int | None) -> None:
 @reports_errors
 def demo(port: int, no_serve: bool, as_json: bool) -> None:
     """Make a practice, a member and a patient link to try everything with, and serve them on this machine."""
+    from capture.cli.signals import stopped_by_signals
     from capture.demo import describe, make_demo
     from capture.serve import init_logging
     from capture.serve import serve as run
 
     here = {"port": port, "host": "127.0.0.1", "origin": f"http://127.0.0.1:{port}", "patient_origin": "", "surface": "both"}
-    services = load_services({**here, "demo": True})
-    tour = make_demo(services)
-    print_result(as_json, tour.to_json(), describe(tour))
-    sys.stdout.flush()
-    if no_serve:
-        services.close()
-        return
-    init_logging()
-    run(services, {"capture.tour": tour})
+    with stopped_by_signals() as stop:
+        services = load_services({**here, "demo": True})
+        tour = make_demo(services)
+        print_result(as_json, tour.to_json(), describe(tour))
+        sys.stdout.flush()
+        if no_serve:
+            services.close()
+            return
+        init_logging()
+        run(services, stop, {"capture.tour": tour})
 
 
 @click.command()

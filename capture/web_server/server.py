@@ -3,6 +3,7 @@
 import json
 import logging
 import socket
+import threading
 from functools import partial
 
 from waitress.adjustments import Adjustments
@@ -154,7 +155,14 @@ class Server(TcpWSGIServer):  # type: ignore[misc]
             if channel.is_late(now):
                 channel.will_close = True
 
-    def run(self) -> None:
-        """Serve until SystemExit or KeyboardInterrupt."""
+    def readable(self) -> bool:
+        """Asked before each wait for connections, of a second at most: the place where serving ends."""
+        if self.stop.is_set():
+            raise SystemExit
+        return bool(super().readable())
+
+    def run(self, stop: threading.Event) -> None:
+        """Serve until `stop` is set."""
+        self.stop = stop
         super().run()
         self.photos.shutdown()

@@ -3,16 +3,13 @@
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.request import urlopen
 
 import pytest
 from click.testing import CliRunner
@@ -21,7 +18,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from capture.cli import main
 from tests import needs
 from tests.browser.axe import CLEAN, check_accessible, check_accessible_without_script, listen
-from tests.system.server import environment
+from tests.ports import free_port
+from tests.system.server import environment, wait_for
 
 __all__ = ["check_accessible", "check_accessible_without_script"]
 ROOT = Path(__file__).parents[2]
@@ -72,34 +70,23 @@ class Demo:
 @contextmanager
 def running_demo(var: Path, **settings: str) -> Iterator[Demo]:
     """`capture demo` on a free port with these settings, until the end of the block."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command, env = [sys.executable, "-m", "capture", "demo", "--port", str(port), "--json"], {**environment(var), **settings}
+    log = var.with_name("demo.log")
     with (
-        var.with_name("demo.log").open("w") as log,
-        subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=log, text=True, cwd=ROOT) as process,
+        log.open("w") as errors,
+        subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT) as process,
     ):
         assert process.stdout
-        tour = json.loads(process.stdout.readline())
+        first = process.stdout.readline()
         try:
-            wait_for(f"{tour['address']}/healthz")
+            wait_for(port, process, log)
+            tour = json.loads(first)
             yield Demo(tour["address"], tour, var)
         finally:
             process.terminate()
             process.wait(timeout=20)
     assert process.returncode == 0
-
-
-def wait_for(address: str) -> None:
-    """Until it answers, for at most a minute: others may have the machine."""
-    for _ in range(600):
-        try:
-            with urlopen(address):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(f"{address} does not answer")
 
 
 @pytest.fixture(scope="session")

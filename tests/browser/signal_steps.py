@@ -31,7 +31,8 @@ from tests.browser.conftest import ROOT
 from tests.browser.line import Line, line_to
 from tests.browser.steps import Photographer, come_in
 from tests.builders import ARequest, make_practice, make_request
-from tests.system.server import environment, free_port, wait_for, wait_until
+from tests.ports import free_port
+from tests.system.server import environment, wait_for, wait_until
 
 CHUNK = 524_288
 AROUND = 16_384  # what one drop may cost besides a chunk: what was in the line's and the machine's buffers
@@ -57,9 +58,10 @@ class Service:
     def start(self) -> None:
         variables = {**environment(self.var), "CAPTURE_ORIGIN": self.line.origin}
         command = [sys.executable, "-m", "capture", "serve", "--port", str(self.port)]
-        with self.var.with_name("server.log").open("a") as log:
-            self.process = subprocess.Popen(command, env=variables, stderr=log, cwd=ROOT)
-        wait_for(self.port)
+        log = self.var.with_name("server.log")
+        with log.open("a") as errors:
+            self.process = subprocess.Popen(command, env=variables, stderr=errors, cwd=ROOT)
+        wait_for(self.port, self.process, log)
 
     def stop(self) -> None:
         if self.process:

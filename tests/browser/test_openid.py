@@ -1,7 +1,6 @@
 """Signing in with another service's account, in a real browser, through a real provider."""
 
 import re
-import socket
 from pathlib import Path
 
 from playwright.sync_api import Browser, expect
@@ -11,15 +10,14 @@ from tests.browser.conftest import Demo, visit
 from tests.browser.steps import DESK, Photographer
 from tests.browser.test_pages import EXPECTED
 from tests.browser.test_passkeys import serving
+from tests.ports import free_port
 from tests.web.test_openid import person, running, write_providers
 
 
 def test_by_nhs_cis2_to_the_inbox(browser: Browser, demo: Demo, tmp_path: Path) -> None:
     """SECURITY 27: the button leads to the provider and back to the inbox past the page's own policy; a weak sign-in is told."""
     look = Photographer(browser, "openid")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     with (
         running(tmp_path, f"http://localhost:{port}/staff/sign-in/openid") as provider,
         serving(demo, CAPTURE_PORT=str(port), CAPTURE_OPENID=str(write_providers(tmp_path, provider.issuer))) as named,

@@ -1,6 +1,5 @@
 """Passkeys in a real browser, with the authenticator that Chromium has for tests."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -16,9 +15,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from capture.demo import ODS
-from tests.browser.conftest import ROOT, Demo, visit, wait_for
+from tests.browser.conftest import ROOT, Demo, visit
 from tests.browser.steps import DESK, Photographer
-from tests.system.server import environment
+from tests.ports import free_port
+from tests.system.server import environment, wait_for
 
 AUTHENTICATOR = {
     "protocol": "ctap2",
@@ -33,16 +33,17 @@ AUTHENTICATOR = {
 @contextmanager
 def serving(demo: Demo, **settings: str) -> Iterator[Demo]:
     """The demo's data behind another process whose address has a name: passkeys belong to names, not to numbers."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    port = int(settings.get("CAPTURE_PORT", port))
+    port = int(settings.get("CAPTURE_PORT") or free_port())
     origin = f"http://localhost:{port}"
     named = {"CAPTURE_ORIGIN": origin, "CAPTURE_PORT": str(port), "CAPTURE_WORKER": "no", **settings}
     command = [sys.executable, "-m", "capture", "serve"]
-    with subprocess.Popen(command, env={**environment(demo.var), **named}, stdout=subprocess.DEVNULL, cwd=ROOT) as process:
+    log = demo.var.with_name(f"named-{port}.log")
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(command, env={**environment(demo.var), **named}, stderr=errors, cwd=ROOT) as process,
+    ):
         try:
-            wait_for(f"{origin}/healthz")
+            wait_for(port, process, log)
             yield replace(demo, origin=origin)
         finally:
             process.terminate()

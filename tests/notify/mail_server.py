@@ -1,6 +1,5 @@
 """A real SMTP server (aiosmtpd) with a certificate of an authority that is made here."""
 
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from tests.ports import free_port
 
 USER, PASSWORD = "capture", "a password of the mail server"
 REFUSED, FULL, GREY = "nobody@example.org", "full@example.org", "grey@example.org"
@@ -66,9 +67,7 @@ def running_mail_server(folder: Path, security: str = "starttls", name: str = "1
     """A mail server on this machine: "starttls", "tls" or "none". Its authority's certificate is `ca.pem` in the folder."""
     context = make_certificates(folder, name)
     mailbox = Mailbox()
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        mailbox.port = probe.getsockname()[1]
+    mailbox.port = free_port()
     asks: dict[str, dict[str, Any]] = {
         "starttls": {"tls_context": context, "require_starttls": True, "auth_required": True},
         "tls": {"ssl_context": context, "auth_require_tls": False},

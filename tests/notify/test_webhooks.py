@@ -13,6 +13,7 @@ from capture.domain.webhooks import check_url
 from capture.errors import CaptureError, NotAllowed
 from capture.notify.webhooks import Webhooks
 from tests.notify.receiver import Receiver, answering, make_certificate, receiving
+from tests.ports import free_port
 
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
@@ -122,10 +123,7 @@ def test_the_time_is_that_of_all_addresses(monkeypatch: pytest.MonkeyPatch, ring
 
 def test_nobody_there(receiver: Receiver) -> None:
     """A port that nobody listens at and a name that there is not are told, in words of ours."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    assert failure(posting(receiver), f"https://127.0.0.1:{port}/") == "There was no answer in time."
+    assert failure(posting(receiver), f"https://127.0.0.1:{free_port()}/") == "There was no answer in time."
     for name in ("nobody.invalid", f"{'x' * 64}.example.org"):
         assert "no address" in failure(posting(receiver), f"https://{name}/")
 

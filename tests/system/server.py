@@ -19,15 +19,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 CAPTURE = (sys.executable, "-m", "capture")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def environment(var: Path, *, measured: bool = False) -> dict[str, str]:
@@ -81,13 +76,15 @@ def running(
     port = port or free_port()
     args = [*program, command, "--port", str(port), *(["--json"] if command == "demo" else [])]
     variables = {**(environment(var) if env is None else env), "CAPTURE_ORIGIN": f"http://127.0.0.1:{port}"}
+    log = var.with_name("server.log")
     with (
-        var.with_name("server.log").open("a") as errors,
+        log.open("a") as errors,
         subprocess.Popen(args, env=variables, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT) as process,
     ):
         assert process.stdout
-        tour = json.loads(process.stdout.readline()) if command == "demo" else {}
-        wait_for(port)
+        first = process.stdout.readline() if command == "demo" else "{}"
+        wait_for(port, process, log)
+        tour = json.loads(first)
         server = Server(process, port, var, tour)
         try:
             yield server
@@ -96,14 +93,16 @@ def running(
                 server.stop()
 
 
-def wait_for(port: int) -> None:
-    """Until something answers there, for at most a minute: others may have the machine."""
+def wait_for(port: int, process: subprocess.Popen[Any], log: Path) -> None:
+    """Until that process listens there, for at most a minute: others may have the machine. `log` is where it complains."""
     for _ in range(600):
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
+        if process.poll() is not None:
+            break
         time.sleep(0.1)
-    raise AssertionError("the server does not answer")
+    raise AssertionError(f"nothing listens on port {port}; {process.poll()=}\n{log.read_text()[-4_000:]}")
 
 
 def wait_until(holds: Callable[[], bool]) -> None:

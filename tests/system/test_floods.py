@@ -23,7 +23,8 @@ from capture.photos.sample import sample_photo
 from capture.serve import without_path
 from capture.web_server import Limits, Memory, Parser
 from tests.conftest import Clock
-from tests.system.server import CAPTURE, ROOT, Patient, Server, environment, free_port, running, wait_for, wait_until
+from tests.ports import free_port
+from tests.system.server import CAPTURE, ROOT, Patient, Server, environment, running, wait_for, wait_until
 
 TOKEN = "SECRETTOKENsecretTOKEN2"
 UPLOAD = "POST /photos/context HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: {}\r\n\r\n"
@@ -43,7 +44,7 @@ def serving(tmp_path: Path, **settings: str) -> Iterator[int]:
     with (tmp_path / "log").open("w") as log:
         process = subprocess.Popen([*CAPTURE, "serve", "--port", str(port)], env=env, stderr=log, cwd=ROOT)
         try:
-            wait_for(port)
+            wait_for(port, process, tmp_path / "log")
             yield port
         finally:
             process.terminate()

@@ -21,7 +21,8 @@ from capture.services import Services
 from capture.settings import load_settings
 from capture.store.models import Bundle, Delivery, Photo, Request
 from tests.builders import ARequest, make_practice, make_request
-from tests.system.server import Patient, Server, children, free_port, running, wait_until
+from tests.ports import free_port
+from tests.system.server import Patient, Server, children, running, wait_until
 
 VIEWS = ("context", "close-up", "close-up-scale")
 GONE = (OSError, http.client.HTTPException)

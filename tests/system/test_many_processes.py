@@ -16,9 +16,10 @@ import pytest
 
 from capture.photos.sample import sample_photo
 from tests import needs
+from tests.ports import free_port
 from tests.postgres import Postgres, running_postgres
 from tests.redis_server import RedisServer, running_redis
-from tests.system.server import CAPTURE, ROOT, Answer, Patient, children, environment, free_port, run, wait_for, wait_until
+from tests.system.server import CAPTURE, ROOT, Answer, Patient, children, environment, run, wait_for, wait_until
 from tests.system.trace import read_trace, tracer
 
 CHUNK = 524_288
@@ -85,7 +86,7 @@ def running_nginx(folder: Path, ports: Mapping[str, int], before: Sequence[str] 
     nginx = needs.program("nginx", "/usr/sbin/nginx", install="apt install nginx-light")
     command = [*before, nginx, "-e", f"{folder}/start.log", "-c", str(nginx_conf(folder, ports, **changes))]
     with started(command, folder / "out.log") as process:
-        wait_for(ports["patients"])
+        wait_for(ports["patients"], process, folder / "out.log")
         yield
         for child in children(process.pid):
             os.kill(child, signal.SIGTERM)
@@ -108,9 +109,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         staff = {**shared, "CAPTURE_SURFACE": "staff", "CAPTURE_ORIGIN": origins["staff"], "CAPTURE_PORT": str(ports["desk"])}
 
         def start(name: str, command: Sequence[str], env: Mapping[str, str]) -> subprocess.Popen[bytes]:
-            process = stack.enter_context(started(command, folder / f"{name}.log", env))
+            process = stack.enter_context(started(command, log := folder / f"{name}.log", env))
             if name in ports:
-                wait_for(ports[name])
+                wait_for(ports[name], process, log)
             return process
 
         serving = tuple(start(name, [*CAPTURE, "serve", "--port", str(ports[name])], patients) for name in ("one", "two"))

@@ -1,7 +1,6 @@
 """SECURITY 27 and 43: signing in with another service's account, against a real provider (oidc-provider on Node)."""
 
 import json
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from capture.store.models import AuditEvent
 from tests import needs
 from tests.builders import AMember, APractice
 from tests.conftest import Clock
+from tests.ports import free_port
 from tests.web.html import Page, Visitor
 
 HERE, BACK = Path(__file__).parent, "https://photos.example.org/staff/sign-in/openid"
@@ -46,9 +46,7 @@ class Running:
 @contextmanager
 def running(folder: Path, back: str) -> Iterator[Running]:
     """The provider on a free port, until the end of the block; it sends people to `back`."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     found = Running(f"http://127.0.0.1:{port}", folder / "says.json")
     found.says(account={"sub": "none"})
     command = [*needs.node(), str(HERE / "openid_provider.js"), str(port), str(found.file), back]
