@@ -72,17 +72,16 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.mark.parametrize("name", PHOTOS)
 def test_phone_and_server_find_the_same(page: Page, name: str) -> None:
-    """The figures agree within the tolerance, the hints are the same, and the phone's way takes under 300 ms."""
+    """The figures agree within the tolerance, and the hints are the same; bench/measuring.py says how long it takes."""
     data = photo(**PHOTOS[name])
     server = clean(data, Preset(max_bytes=20_000_000)).report.quality
-    phone, found, took = page.evaluate(IN_PAGE, [base64.b64encode(data).decode(), asdict(THRESHOLDS)])
-    told = json.dumps({"server": server, "phone": phone, "ms": took})
+    phone, found, _ = page.evaluate(IN_PAGE, [base64.b64encode(data).decode(), asdict(THRESHOLDS)])
+    told = json.dumps({"server": server, "phone": phone})
     assert abs(phone["light"] - server["light"]) <= LIGHT_OFF, told
     assert abs(phone["clipped"] - server["clipped"]) <= CLIPPED_OFF, told
     assert abs(phone["sharpness"] - server["sharpness"]) <= 0.01 + SHARPNESS_OFF * server["sharpness"], told
     assert phone["megapixels"] == pytest.approx(server["megapixels"], abs=0.006), told
     assert tuple(found) == hints(server, THRESHOLDS), told
-    assert took < 300, told
 
 
 def test_the_photos_have_every_hint_and_none(page: Page) -> None:

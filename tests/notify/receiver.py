@@ -21,13 +21,17 @@ from cryptography.x509.oid import NameOID
 
 @dataclass
 class Receiver:
-    """Where it listens, what came (headers with small letters, body), and how it answers: a status, "stall" or "trickle"."""
+    """Where it listens, what came (headers with small letters, body), and how it answers: a status, "stall" or "trickle".
+
+    Both of these go on for 20 seconds; `outlasted` says whether somebody waited for that long.
+    """
 
     url: str
     certificate: Path
     got: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
     answers: list[int | str] = field(default_factory=list)
     asked_for: list[str] = field(default_factory=list)
+    outlasted: bool = False
 
 
 @contextmanager
@@ -43,13 +47,14 @@ def receiving(folder: Path, name: str = "localhost") -> Iterator[Receiver]:
             receiver.asked_for.append(self.path)
             answer = receiver.answers.pop(0) if receiver.answers else 204
             if answer == "stall":
-                over.wait(20)
+                receiver.outlasted = not over.wait(20)
                 return
             if answer == "trickle":
                 for sign in b"HTTP/1.1 200 OK\r\nX-Slow: " + b"x" * 200:
                     self.wfile.write(bytes([sign]))
                     if over.wait(0.1):
                         return
+                receiver.outlasted = True
                 return
             self.send_response(int(answer))
             self.send_header("Location", "/elsewhere")

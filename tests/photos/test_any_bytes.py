@@ -69,15 +69,13 @@ def damaged(draw: st.DrawFn) -> bytes:
 @given(data=damaged() | st.builds(lambda head, rest: head + rest, st.sampled_from(HEADS), st.binary(max_size=300)))
 def test_any_bytes_give_a_clean_photo_or_a_refusal(cleaner: Cleaner, data: bytes) -> None:
     """SECURITY 17, 18, 19: whatever comes in, out comes a photo that verifies or a refusal with a known code."""
-    begun = time.monotonic()
     try:
         photo = cleaner.clean(data)
     except PhotoRefused as refusal:
-        known = refusal.code in REFUSALS and bool(refusal.sentence)
+        known = refusal.code in REFUSALS.keys() - {"too-slow"} and bool(refusal.sentence)
     else:
         known = verify(photo.jpeg, Preset()).width == photo.report.width
     assert known
-    assert time.monotonic() - begun < 10
 
 
 @pytest.mark.parametrize("seed", range(len(SEEDS)))
