@@ -157,6 +157,9 @@ def _settle(services: Services, lease: Lease, placed: Placed) -> None:
         elif not placed.final:
             deliveries.mark_under_way(db, lease, now, placed.reference)
         elif deliveries.mark_delivered(db, lease, now, placed.reference):
+            if lease.inbox == WEB:  # which every bundle comes to, once: the process that it was sent to may know fewer inboxes
+                ods = db.get_one(Practice, lease.practice_id).ods
+                deliveries.queue_missing(db, lease.delivery_id, services.inboxes_of(ods), now)
             note_arrival(services, db, request, lease.inbox, now)
 
 

@@ -33,17 +33,26 @@ class Lease:
 
 
 def queue(db: Session, bundle: Bundle, inboxes: Iterable[str], number: int, now: datetime) -> None:
-    """Put a bundle on its way to each inbox, in the transaction of the sending; `number` is that of its audit event.
+    """Put a bundle on its way to each inbox; `number` is that of the audit event of its sending.
 
     The one before it in its line is held until the transaction ends, so that it cannot leave the line without seeing this one.
     One that is held by somebody else may be about to leave: then this one is due at once.
     """
     on_its_way = {"bundle_id": bundle.id, "practice_id": bundle.practice_id, "number": number, "state": "queued"}
     for inbox in inboxes:
-        line = select(Delivery.id).where(_QUEUED, Delivery.practice_id == bundle.practice_id, Delivery.inbox == inbox)
-        before = db.scalars(line.order_by(Delivery.number.desc()).limit(1).with_for_update(skip_locked=True)).first()
+        line = (_QUEUED, Delivery.practice_id == bundle.practice_id, Delivery.inbox == inbox, Delivery.number < number)
+        last = select(Delivery.id).where(*line).order_by(Delivery.number.desc()).limit(1)
+        before = db.scalars(last.with_for_update(skip_locked=True)).first()
         db.add(Delivery(inbox=inbox, due_at=BEHIND if before else now, **on_its_way))
     db.flush()
+
+
+def queue_missing(db: Session, delivery_id: str, inboxes: Iterable[str], now: datetime) -> None:
+    """Put the bundle of that delivery on its way to those of these inboxes that it never was on its way to."""
+    made = db.get_one(Delivery, delivery_id)
+    known = set(db.scalars(select(Delivery.inbox).where(Delivery.bundle_id == made.bundle_id)))
+    missing = [inbox for inbox in inboxes if inbox not in known]
+    queue(db, db.get_one(Bundle, made.bundle_id), missing, made.number, now)
 
 
 def lease_due(db: Session, now: datetime, *, only: Collection[str] = (), but: Collection[str] = ()) -> Lease | None:

@@ -99,6 +99,25 @@ def test_the_first_of_a_line_goes_first(database: Database, practice: Practice) 
     assert (behind.bundle_id, behind.inbox) == (second, "web")
 
 
+def test_one_that_joins_its_line_late_goes_before_those_sent_after_it(database: Database, practice: Practice) -> None:
+    """A bundle that is put on its way to one more inbox has its place there by its number, once, whoever stands behind it."""
+    with database.write() as db:
+        first = add_bundle(db, add_request(db, practice.id), ("web",), number=3)
+        second = add_bundle(db, add_request(db, practice.id), ("web", "folder"), number=5)
+        made = db.query(Delivery).filter_by(bundle_id=first.id).one()
+        for _ in range(2):
+            deliveries.queue_missing(db, made.id, ["web", "folder"], NOW)
+        db.query(Delivery).filter_by(inbox="web").update({"state": "delivered"})
+    for bundle in (first, second):
+        taken = lease(database)
+        assert taken is not None
+        assert (taken.bundle_id, taken.inbox) == (bundle.id, "folder")
+        assert lease(database) is None
+        with database.write() as db:
+            assert deliveries.mark_delivered(db, taken, NOW)
+    assert lease(database) is None
+
+
 def test_a_line_moves_on_whatever_happens_at_once(database: Database, practice: Practice) -> None:
     """While bundles join a line others leave it: each is made, in order, and none is left behind (each way of leaving)."""
     count, made, over = 40, list[str](), threading.Event()

@@ -116,8 +116,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
         serving = tuple(start(name, [*CAPTURE, "serve", "--port", str(ports[name])], patients) for name in ("one", "two"))
         start("desk", GUNICORN, {**staff, "CAPTURE_PATIENT_ORIGIN": origins["patients"]})
+        (folder / "scanned").mkdir(mode=0o700)
+        inboxes = folder / "inboxes.toml"  # of the workers alone
+        inboxes.write_text(f'[inboxes.scanned]\nkind = "folder"\ntitle = "the scanner"\npath = "{folder}/scanned"\n')
         for number in range(2):
-            start(f"worker-{number}", [*CAPTURE, "worker"], patients)
+            start(f"worker-{number}", [*CAPTURE, "worker"], {**patients, "CAPTURE_INBOXES": str(inboxes)})
         stack.enter_context(running_nginx(folder / "nginx", ports))
         yield Site(ports, folder, tour, postgres, redis, serving)
 
@@ -209,7 +212,8 @@ def test_slow_phones_hold_up_nobody(site: Site, photo: bytes) -> None:
 
 def test_a_process_that_dies_costs_the_photo_on_its_way(site: Site, photo: bytes) -> None:
     """After kill -9 of one process its patients begin the photo that was on its way again, in the other; theirs go on. Nothing that
-    was acknowledged is lost, staff open it on gunicorn, and two workers side by side have delivered it once.
+    was acknowledged is lost, staff open it on gunicorn, and two workers side by side have delivered it once, to the folder too that
+    only they know of.
     """
     patients = [site.patient() for _ in range(6)]
     begun = [begin(patient, "context", photo) for patient in patients]
@@ -229,6 +233,7 @@ def test_a_process_that_dies_costs_the_photo_on_its_way(site: Site, photo: bytes
         wait_until(lambda: database.execute(delivered).fetchone() != (0,))
         assert database.execute(delivered).fetchone() == (1,)
         assert database.execute("SELECT count(*) FROM photos WHERE NOT replaced").fetchone() == (3,)
+    wait_until(lambda: bool(list((site.folder / "scanned").glob(f"{receipt}-*.zip"))))
     open_bundle(site, receipt)
 
 

@@ -10,12 +10,12 @@ from capture.actions.deliver import FEW_TRIES, LONGEST_WAIT, MOST_TRIES, deliver
 from capture.actions.follow_deliveries import Follower
 from capture.actions.hurry_delivery import hurry_delivery
 from capture.errors import BundleError, Unavailable, Undeliverable
-from capture.inbox.base import Inbox, Place, Placed
+from capture.inbox.base import BundleFiles, Inbox, Place, Placed
 from capture.services import Services
 from capture.store import deliveries, delivery_list
 from capture.store.models import AuditEvent, Delivery, DeliveryTry, Photo, Request
 from capture.store.outbox import LEASE
-from tests.builders import ARequest, bundle_of, make_submitted, photos_of
+from tests.builders import APractice, ARequest, bundle_of, make_request, make_submitted, photos_of
 from tests.conftest import Clock
 from tests.system.server import wait_until
 from tests.web.html import Visitor
@@ -231,6 +231,35 @@ def test_an_inbox_that_is_no_more(services: Services, asked: ARequest, caplog: p
         errors = {row.inbox: (row.state, row.last_error) for row in db.query(Delivery)}
     assert errors == {"web": ("delivered", ""), "elm": ("queued", "no-inbox")}
     assert "delivery to elm failed, try 1: no-inbox" in caplog.text
+
+
+class Keeping:
+    """An inbox that takes everything, and keeps the bundles' ids in their order."""
+
+    def __init__(self) -> None:
+        self.got: list[str] = []
+
+    def put(self, bundle: BundleFiles) -> Placed:
+        self.got.append(bundle.id)
+        return Placed()
+
+
+def test_an_inbox_that_only_the_worker_knows(services: Services, practice: APractice) -> None:
+    """What the process of the patients does not know of, because its settings are old, is reached all the same: once, in order."""
+    unknown = [make_submitted(services, make_request(services, practice), delivered=False) for _ in range(3)]
+    keeping, other = Keeping(), Keeping()
+    services.inboxes["elm"] = Place("Elm", keeping)  # type: ignore[index]
+    services.inboxes["oak"] = Place("Oak", other, frozenset({"X99999"}))  # type: ignore[index]
+    while deliver_next(services):
+        pass
+    known = make_submitted(services, make_request(services, practice), delivered=False)
+    while deliver_next(services):
+        pass
+    assert keeping.got == [bundle.id for bundle in (*unknown, known)]
+    assert other.got == []
+    with services.database.read() as db:
+        assert {row.state for row in db.query(Delivery)} == {"delivered"}
+        assert db.query(Delivery).count() == 2 * len(keeping.got)
 
 
 def try_to_the_end(services: Services, clock: Clock) -> None:
