@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from capture.cli.output import NOT_READY, json_option, print_result, reports_errors
+from capture.cli.signals import stopped_by_signals
 
 
 def load_services(overrides: Mapping[str, Any] | None = None, *, sends: bool | None = None, restoring: bool = False) -> Any:
@@ -32,11 +33,10 @@ def load_services(overrides: Mapping[str, Any] | None = None, *, sends: bool | N
 @reports_errors
 def serve(port: int | None) -> None:
     """Serve the pages, with a worker inside unless the settings say otherwise, until Ctrl-C or SIGTERM."""
-    from capture.cli.signals import stopped_by_signals
-    from capture.serve import init_logging
-    from capture.serve import serve as run
-
     with stopped_by_signals() as stop:
+        from capture.serve import init_logging
+        from capture.serve import serve as run
+
         init_logging()
         run(load_services({} if port is None else {"port": port}), stop)
 
@@ -50,13 +50,12 @@ def serve(port: int | None) -> None:
 @reports_errors
 def demo(port: int, no_serve: bool, as_json: bool) -> None:
     """Make a practice, a member and a patient link to try everything with, and serve them on this machine."""
-    from capture.cli.signals import stopped_by_signals
-    from capture.demo import describe, make_demo
-    from capture.serve import init_logging
-    from capture.serve import serve as run
-
     here = {"port": port, "host": "127.0.0.1", "origin": f"http://127.0.0.1:{port}", "patient_origin": "", "surface": "both"}
     with stopped_by_signals() as stop:
+        from capture.demo import describe, make_demo
+        from capture.serve import init_logging
+        from capture.serve import serve as run
+
         services = load_services({**here, "demo": True})
         tour = make_demo(services)
         print_result(as_json, tour.to_json(), describe(tour))
@@ -73,14 +72,13 @@ def demo(port: int, no_serve: bool, as_json: bool) -> None:
 @reports_errors
 def worker(once: bool) -> None:
     """Deliver bundles to their inboxes, send messages and webhooks, until Ctrl-C or SIGTERM."""
-    from capture.actions.deliver import deliver_next
-    from capture.actions.send_message import send_next
-    from capture.actions.send_webhooks import send_webhook
-    from capture.cli.signals import stopped_by_signals
-    from capture.serve import init_logging
-    from capture.worker import work
-
     with stopped_by_signals() as stop:
+        from capture.actions.deliver import deliver_next
+        from capture.actions.send_message import send_next
+        from capture.actions.send_webhooks import send_webhook
+        from capture.serve import init_logging
+        from capture.worker import work
+
         init_logging()
         services = load_services(sends=True)
         try:
