@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from capture.actions.scrub import read_again
-from capture.errors import Conflict, Unavailable
+from capture.errors import BackupRefused, Conflict, NotFound, Unavailable
 from capture.services import Services
-from capture.store import dumps, scrubbing
+from capture.store import audit, dumps, scrubbing
 from capture.store.backups import GONE, REMOVED, Backups, FileFacts, Manifest, NewSnapshot, is_whole, json_lines
-from capture.store.blobs import FolderBlobs
+from capture.store.blobs import FolderBlobs, is_name
 from capture.store.database import revision_of
 from capture.store.locked import locked
+from capture.store.models import AuditHead
 from capture.store.scrubbing import StoredPart
 from capture.store.vault import make_folder
 
@@ -45,10 +46,15 @@ def back_up(services: Services, folder: Path, keep: int, step: Callable[[int], N
     Of the parts that are there one in `TURNS` is read again and compared, others in each run: what has rotted is copied again.
     A part that its row names is in the backup, or was deleted from the store meanwhile and is listed as gone, or is damaged in the
     store and is named. Parts that nothing names any longer leave the folder. `step` is told of the bytes of each part.
+
+    Conflict or BackupRefused, before anything is written, where the folder holds what this database would take for deleted.
     """
+    if folder.resolve().is_relative_to(services.settings.var.resolve()):
+        raise Conflict(f"{folder} is in the data folder that is to be backed up.", hint="use a folder on another disk or machine")
     make_folder(folder)
     with _alone(folder):
         backups, done = Backups(folder, services.vault), BackedUp()
+        _check_goes_on(services, backups)
         made_at, position = services.clock().isoformat(), services.journal.position()
         if position is None:
             raise Unavailable(
@@ -61,7 +67,7 @@ def back_up(services: Services, folder: Path, keep: int, step: Callable[[int], N
             gone = _copy_parts(services, backups.open_parts(), new, done, turn, step)
             removed = list(_unnamed(backups.open_parts(), new))
             new.write(GONE, json_lines(gone))
-            new.write(REMOVED, json_lines(removed))
+            new.write(REMOVED, json_lines(filter(is_name, removed)))
             manifest = Manifest(made_at, revision, position.journal, position.number, done.parts, done.missing)
             done.snapshot = backups.finish(new, manifest)
         except BaseException:
@@ -87,7 +93,30 @@ def _alone(folder: Path) -> Iterator[None]:
         with locked(folder, os.O_RDONLY, wait=False):
             yield
     except BlockingIOError:
-        raise Conflict(f"Another backup is being written to {folder}.") from None
+        raise Conflict(f"Another backup is being written to {folder}.", hint="start this one again when it has ended") from None
+
+
+def _check_goes_on(services: Services, backups: Backups) -> None:
+    """Of the newest snapshot that can be read this database has every audit trail, as far as it came.
+
+    A database that was made anew has not, nor that of another service, nor one that was brought back from an older snapshot: the
+    parts that they do not name would leave the folder.
+    """
+    numbers = backups.list_numbers()
+    for number in reversed(numbers):
+        try:
+            ends = list(backups.verified_rows(number, AuditHead.__tablename__))
+        except BackupRefused:
+            if number == numbers[0]:
+                raise
+        else:
+            with services.database.read() as db:
+                if audit.has_all(db, [(end["practice_id"], end["number"], end["hash"]) for end in ends if end["number"]]):
+                    return
+            raise Conflict(
+                f"Snapshot {number} of {backups.folder} is not from this database's past, and its photos would be lost.",
+                hint="use another folder, and keep this one until you are sure that nothing is to be restored from it",
+            )
 
 
 def _write_tables(services: Services, new: NewSnapshot) -> str:
@@ -127,7 +156,10 @@ def _copy(services: Services, parts: FolderBlobs, part: StoredPart, facts: FileF
     """Whether the store had it whole, so that now it is in the backup. Unavailable when the store is away."""
     if read_again(services, part):
         return False
-    data = b"".join(services.blobs.read(part.blob))  # a part is at most as large as one photo
+    try:
+        data = b"".join(services.blobs.read(part.blob))  # a part is at most as large as one photo
+    except NotFound:  # deleted since it was read again
+        return False
     parts.delete(part.blob)
     parts.put(part.blob, data)
     return is_whole(parts, part.blob, facts)

@@ -104,7 +104,7 @@ def mend(services: Services, folder: Path) -> tuple[list[str], list[str]]:
 
     One whose request was deleted meanwhile goes again.
     """
-    backups = Backups(folder, services.vault)
+    backups, _ = _find(services, folder, None)
     with services.database.read() as db:
         damaged = [part for *_, part in scrubbing.list_damages(db)]
     for part in damaged:
@@ -147,7 +147,9 @@ def _find(services: Services, folder: Path, number: int | None) -> tuple[Backups
     backups = Backups(folder, services.vault)
     found = number or max(backups.list_numbers(), default=0)
     if not found:
-        raise BackupRefused(f"There is no backup in {folder}.", code="no-backup")
+        raise BackupRefused(
+            f"There is no backup in {folder}.", code="no-backup", hint="name the folder that `capture backup` writes to"
+        )
     return backups, found
 
 

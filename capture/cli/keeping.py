@@ -10,6 +10,7 @@ import click
 
 from capture.cli.output import PATH, json_option, print_result, reports_errors
 from capture.cli.service import load_services
+from capture.errors import SettingsError
 
 
 @contextmanager
@@ -22,6 +23,17 @@ def showing_bytes(label: str, length: int) -> Iterator[Callable[[int], None]]:
         yield bar.update
 
 
+def check_begun() -> None:
+    """SettingsError where there is no database yet: a command that keeps what is stored makes none."""
+    from capture.settings import load_settings
+    from capture.store.database import database_exists
+
+    settings = load_settings()
+    if not database_exists(settings.database):
+        hint = "mount the data folder, or set CAPTURE_VAR or CAPTURE_DATABASE to where it is"
+        raise SettingsError(["there is no database, so there is nothing to keep"], hint=hint)
+
+
 @click.command()
 @json_option
 @reports_errors
@@ -29,6 +41,7 @@ def scrub(as_json: bool) -> None:
     """Read every stored part now, say which are damaged or missing, and remove parts that belong to nothing."""
     from capture.actions.scrub import scrub_all, stored_bytes
 
+    check_begun()
     services = load_services()
     try:
         with showing_bytes("Reading", stored_bytes(services)) as step:
@@ -53,6 +66,7 @@ def backup(folder: Path, keep: int, as_json: bool) -> None:
     from capture.actions.back_up import back_up
     from capture.actions.scrub import stored_bytes
 
+    check_begun()
     services = load_services()
     try:
         with showing_bytes("Copying", stored_bytes(services)) as step:

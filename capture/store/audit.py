@@ -9,13 +9,16 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
-from sqlalchemy import Row, func, select
+from sqlalchemy import Row, func, select, tuple_
 from sqlalchemy.orm import Session
 
 from capture.store import tokens
 from capture.store.models import AuditEvent, AuditHead, Member, Request
+
+_AT_ONCE = 500
 
 
 def append(db: Session, practice_id: str, *, actor: str, action: str, subject: str, at: datetime, **facts: str | int) -> AuditEvent:
@@ -109,6 +112,15 @@ def span(db: Session, practice_id: str) -> tuple[int, datetime | None, datetime 
     found = select(func.count(), func.min(AuditEvent.at), func.max(AuditEvent.at)).where(AuditEvent.practice_id == practice_id)
     count, first, last = db.execute(found).one()
     return count, first, last
+
+
+def has_all(db: Session, ends: Collection[tuple[str, int, str]]) -> bool:
+    """Whether the trails hold every one of these events: practice, number, hash."""
+    event = tuple_(AuditEvent.practice_id, AuditEvent.number, AuditEvent.hash)
+    found, left = 0, iter(ends)
+    while some := list(islice(left, _AT_ONCE)):
+        found += db.scalar(select(func.count()).select_from(AuditEvent).where(event.in_(some))) or 0
+    return found == len(ends)
 
 
 def check_chain(db: Session, practice_id: str, noted: Mapping[int, str] | None = None, *, newest: int | None = None) -> str:

@@ -25,6 +25,7 @@ from typing import Any
 from capture.errors import BackupRefused, NotFound, Unavailable
 from capture.sealing.files import sync_folder
 from capture.store.blobs import BlobStore, FolderBlobs
+from capture.store.dumps import rows_of
 from capture.store.vault import Vault, make_folder
 
 FORMAT = 1
@@ -78,7 +79,8 @@ class Backups:
         """Where a snapshot is; BackupRefused if it is not."""
         found = self._snapshots / f"{number:06}"
         if not found.is_dir():
-            raise BackupRefused(f"There is no snapshot {number} in {self.folder}.", code="no-backup")
+            numbers = ", ".join(map(str, self.list_numbers())) or "none"
+            raise BackupRefused(f"There is no snapshot {number} in {self.folder}.", code="no-backup", hint=f"there are: {numbers}")
         return found
 
     def begin(self) -> "NewSnapshot":
@@ -118,6 +120,12 @@ class Backups:
         """
         return self._verify(self.path(number), only)
 
+    def verified_rows(self, number: int, table: str) -> Iterator[dict[str, Any]]:
+        """The rows of one of its tables, once that file was found right; BackupRefused if it is not."""
+        name = f"{table}.jsonl"
+        self.verify(number, [name])
+        return rows_of(self.lines(number, name))
+
     def lines(self, number: int, name: str) -> Iterator[bytes]:
         """The lines of one of its files."""
         with (self.path(number) / name).open("rb") as file:
@@ -147,7 +155,7 @@ class Backups:
         if mac.decode("ascii", "replace") != self._mac(text.decode("utf-8", "replace")):
             raise BackupRefused(
                 f"{path / 'manifest.json'} was altered, or was made with other keys than these.",
-                hint="put back the keys folder that belongs to this backup",
+                hint="put back the keys folder that belongs to this backup, or use another folder",
             )
         said = json.loads(text)
         if said.pop("format") != FORMAT:
@@ -224,4 +232,4 @@ def _facts(path: Path) -> FileFacts:
 
 
 def _altered(path: Path, what: str) -> BackupRefused:
-    return BackupRefused(f"{path} {what}.")
+    return BackupRefused(f"{path} {what}.", hint="try an older one: --snapshot; `capture restore --check` reads all of it")

@@ -73,11 +73,12 @@ def drop_gone(db: Session, blobs: Iterable[str], now: datetime) -> int:
     """Parts that went since the backup looked at the database: a photo that was not sent goes, a bundle was deleted; how many."""
     deleted = 0
     for name in sorted(blobs):
-        request = db.get(Request, name.partition("/")[0])
-        if request and bundle_of_request(db, request.id):
-            deleted += _delete(db, request, now)
-        elif request:
-            db.execute(delete(Photo).where(Photo.request_id == request.id, Photo.blob == name))
+        photo = db.scalars(select(Photo).where(Photo.request_id == name.partition("/")[0], Photo.blob == name)).first()
+        if photo and bundle_of_request(db, photo.request_id):
+            deleted += _delete(db, db.get_one(Request, photo.request_id), now)
+        elif photo:
+            db.delete(photo)
+            db.flush()
     return deleted
 
 

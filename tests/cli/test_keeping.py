@@ -86,3 +86,13 @@ def test_a_journal_that_was_altered_is_told(
     assert f"PROBLEM  journal: line 1 of {path} was altered" in capture("check", code=4).stdout
     assert not make_trimming(services)()
     assert f"the journal: line 1 of {path} was altered" in caplog.text
+
+
+def test_nothing_is_kept_where_nothing_is(capture: Command, tmp_path: Path) -> None:
+    """Where the data folder is lost or not mounted, a backup and a scrub say so and make neither database nor keys."""
+    for command in (["backup", "there"], ["scrub"]):
+        told = capture(*command, code=4).stderr
+        assert "error: there is no database" in told
+        assert "hint: mount the data folder" in told
+    assert not capture.var.exists()
+    assert not (tmp_path / "there").exists()

@@ -254,6 +254,7 @@ SERVICE: dict[str, Query] = {
 }
 """What looks at all there is by its nature: by command, or now and then; of deliveries only those that wait."""
 BY_COMMAND: dict[str, Query] = {
+    "is every event there": lambda db, a: audit.has_all(db, [(a.practice.id, 1, "")]),
     "compare the ends of all chains": lambda db, _: compare_ends(db),
     "what a restore must learn": restored,
 }

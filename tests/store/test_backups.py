@@ -17,7 +17,7 @@ from capture.actions.deliver import bundle_files
 from capture.actions.note_heads import find_breaks, list_restores, note_heads
 from capture.actions.open_link import confirm
 from capture.actions.restore import check_backup, mend, restore
-from capture.actions.scrub import scrub_all
+from capture.actions.scrub import read_again, scrub_all
 from capture.actions.submit import submit
 from capture.errors import BackupRefused, CaptureError, Conflict, Unavailable
 from capture.inbox.base import check_whole
@@ -380,3 +380,90 @@ def test_without_a_journal_there_is_no_backup(place: Place) -> None:
     with pytest.raises(CaptureError) as refused:
         back_up(place.services, place.backups, 7)
     assert "journal.log is not there" in (refused.value.hint or "")
+
+
+def test_a_database_of_another_past_takes_nothing_from_a_backup(place: Place, asked: ARequest) -> None:
+    """One that was made anew, with these keys or others, and one that was brought back from an older snapshot, are refused: to them
+    the photos of the newest snapshot are photos that were deleted.
+    """
+    place.back_up()
+    make_submitted(place.services, asked)
+    place.back_up()
+    before = sorted(place.backups.rglob("*"))
+    anew, others = place.folder / "anew", place.folder / "others"
+    shutil.copytree(place.services.settings.keys, anew / "keys")
+    anew.chmod(0o700)
+    for var in (anew, others):
+        with started(var, f"sqlite:///{var}/capture.db", place.clock, place.cleaner) as services:
+            make_practice(services)
+            with pytest.raises((BackupRefused, Conflict)) as refused:
+                back_up(services, place.backups, 1)
+        assert "another folder" in (refused.value.hint or "")
+    with place.restored(snapshot=1) as (older, _), pytest.raises(Conflict) as told:
+        back_up(older, place.backups, 1)
+    assert "Snapshot 2" in told.value.sentence
+    assert sorted(place.backups.rglob("*")) == before
+    with place.restored() as (newest, _):
+        assert back_up(newest, place.backups, 7).snapshot == 3
+        assert whole(newest) == 1
+
+
+def test_a_snapshot_that_has_rotted_stops_no_backup(place: Place) -> None:
+    """What the newest snapshot cannot tell of its past any longer, the one before it does; where none can, nothing is written."""
+    for _ in range(2):
+        place.back_up()
+    rotted = [place.backups / "snapshots" / f"00000{number}" / "audit_heads.jsonl" for number in (1, 2)]
+    rotted[1].write_bytes(b"")
+    assert place.back_up().snapshot == 3
+    shutil.rmtree(place.backups / "snapshots" / "000003")
+    rotted[0].unlink()
+    with pytest.raises(BackupRefused) as refused:
+        place.back_up()
+    assert "audit_heads.jsonl is missing" in refused.value.sentence
+
+
+def test_what_a_killed_backup_left_deletes_nothing(place: Place, asked: ARequest) -> None:
+    """A part that was written half leaves the backup, and no restore takes it for a photo that was deleted."""
+    make_submitted(place.services, asked)
+    place.back_up()
+    torn = place.backups / "blobs" / asked.id / ".0123456789abcdef.part"
+    torn.write_bytes(b"half")
+    assert place.back_up().removed == 1
+    assert not torn.exists()
+    with place.restored(snapshot=1) as (there, done):
+        assert (done.deleted, whole(there)) == (0, 1)
+
+
+def test_a_part_that_goes_as_it_is_copied(place: Place, asked: ARequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A photo that is deleted between two looks at it is one that has gone; the backup goes on."""
+    agree_patient(place.services, asked)
+    take_photo(place.services, asked, "context")
+    looked = read_again
+
+    def look_and_lose(services: Services, part: scrubbing.StoredPart) -> str:
+        found = looked(services, part)
+        cancel(services, asked.practice.id, asked.id, actor="a")
+        services.blobs.delete(part.blob)
+        return found
+
+    monkeypatch.setattr("capture.actions.back_up.read_again", look_and_lose)
+    done = place.back_up()
+    assert (done.snapshot, done.parts, done.missing) == (1, 0, [])
+
+
+def test_a_backup_among_what_it_backs_up_is_refused(place: Place) -> None:
+    """Into the data folder nothing is backed up: it would be lost with it, and its photos are the store's own."""
+    var = place.services.settings.var
+    for folder in (var, var / "backups"):
+        with pytest.raises(Conflict) as refused:
+            back_up(place.services, folder, 7)
+        assert "in the data folder" in refused.value.sentence
+    assert not (var / "snapshots").exists()
+
+
+def test_nothing_is_mended_from_nowhere(place: Place) -> None:
+    """A mistyped folder is told, and not made."""
+    with pytest.raises(BackupRefused) as refused:
+        mend(place.services, place.folder / "typo")
+    assert refused.value.code == "no-backup"
+    assert not (place.folder / "typo").exists()
