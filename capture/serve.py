@@ -13,7 +13,7 @@ from capture.errors import SettingsError
 from capture.services import Services
 from capture.settings import Settings
 from capture.web_server import CONNECTIONS, Limits, Server
-from capture.worker import work
+from capture.worker import LAST_STEP, work
 
 OTHER_FILES = 256
 """Beside connections: the database, sealed parts, cleaners."""
@@ -26,8 +26,9 @@ def serve(services: Services, stop: threading.Event, extensions: dict[str, objec
     logging.getLogger("waitress").addFilter(without_path)
     app = create_app(services)
     app.extensions.update(extensions or {})
+    worker = threading.Thread(target=work, args=(services, stop), name="worker", daemon=True)
     if settings.worker:
-        threading.Thread(target=work, args=(services, stop), name="worker", daemon=True).start()
+        worker.start()
     form, piece = app.config["MAX_CONTENT_LENGTH"], app.config["MAX_CHUNK_LENGTH"]
     limits = Limits(form=form, photo=settings.max_upload_bytes + form, piece=piece)
     server = Server(app, listen(settings), settings, limits, services.arriving, connections=_connections())
@@ -35,6 +36,8 @@ def serve(services: Services, stop: threading.Event, extensions: dict[str, objec
         server.run(stop)
     finally:
         stop.set()
+        if settings.worker:
+            worker.join(LAST_STEP + 1)
         services.close()
 
 

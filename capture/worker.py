@@ -24,7 +24,7 @@ from capture.services import Services
 logger = logging.getLogger("capture.worker")
 PAUSE, SELDOM = 1.0, 30.0
 """Seconds between two looks at an empty outbox; and at one that only what an earlier configuration left can be in."""
-LAST_STEP = 1.0
+LAST_STEP = 5.0
 """Seconds that what is being sent gets to come to its end, all of it together."""
 SWEEP_EVERY = 60.0
 """Seconds between two looks for links and photos whose time is over."""

@@ -12,13 +12,14 @@ from capture.errors import CaptureError, Undeliverable
 from capture.inbox.base import CAME_BACK, Tracks
 from capture.services import Services
 from capture.store import audit, requests, under_way
+from capture.store.deliveries import SOONEST
 from capture.store.models import Practice
 from capture.store.under_way import UnderWay
 
 logger = logging.getLogger("capture.worker")
 GREET_EVERY, NOTICES_EVERY, AGAIN = 20 * 3600.0, 300.0, 600.0
 """Seconds between two greetings, between two looks for notices, and before what failed is done again."""
-SOONEST, LATEST = timedelta(minutes=2), timedelta(hours=1)
+LATEST, OLD_FILE = timedelta(hours=1), timedelta(days=2)
 GONE = "no-inbox"
 
 
@@ -55,7 +56,7 @@ class Follower:
             return False
         age, station = now - found.handed_at, self._stations.get(found.inbox)
         try:
-            if station is None and age > LATEST:  # until then this may be the worker that has an old file of inboxes
+            if station is None and age > OLD_FILE:  # until then this may be the worker that has an old file of inboxes
                 raise Undeliverable(code=GONE)
             taken = station is not None and station.is_taken(found.reference)
         except Undeliverable as error:

@@ -41,7 +41,7 @@ def set_practice(services: Services, practice_id: str, choices: Choices, *, acto
     for problem in problems_of(services, choices).values():
         raise NotAllowed(f"{problem}.")
     with services.database.write() as db:
-        practice = db.get_one(Practice, practice_id, with_for_update=True)
+        practice = db.get_one(Practice, practice_id, with_for_update={"key_share": True})  # others may still point at it
         before = choices_of(practice)
         changed = tuple(name for name in vars(choices) if getattr(choices, name) != getattr(before, name))
         for name in changed:

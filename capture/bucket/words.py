@@ -37,7 +37,7 @@ def read_bucket(words: Words, prefix: str) -> Bucket:
     access = Access(
         name=words.text("bucket", form=_NAME, like="the name of a bucket"),
         endpoint=words.text(
-            "endpoint", "", form=r"https?://[^/\s]+", like="an address such as https://s3.example.nhs.uk, with nothing after it"
+            "endpoint", "", form=r"https?://[^/@?#\s]+", like="an address such as https://s3.example.nhs.uk, with nothing after it"
         ),
         region=words.text("region", "eu-west-2", form=r"[a-z0-9-]{1,40}", like="the name of a region"),
         access_key=words.text("access_key", "", form=r"[\w/+=.-]{1,128}", like="the id of an access key"),
@@ -49,6 +49,8 @@ def read_bucket(words: Words, prefix: str) -> Bucket:
     )
     if bool(access.access_key) != bool(access.secret_file):
         words.problem("access_key and secret_file go together: set both or neither")
+    if access.machine_role and access.access_key:
+        words.problem("machine_role goes without access_key")
     encryption = words.text("encryption", "", form="AES256|aws:kms", like='"AES256" or "aws:kms"')
     kms_key = words.text("kms_key", "")
     if kms_key and encryption != "aws:kms":

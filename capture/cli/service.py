@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from capture.cli.output import NOT_READY, json_option, print_result, reports_errors
-from capture.cli.signals import stopped_by_signals
+from capture.cli.signals import ended_at_once, stopped_by_signals
 
 
 def load_services(overrides: Mapping[str, Any] | None = None, *, sends: bool | None = None, restoring: bool = False) -> Any:
@@ -38,7 +38,9 @@ def serve(port: int | None) -> None:
         from capture.serve import serve as run
 
         init_logging()
-        run(load_services({} if port is None else {"port": port}), stop)
+        with ended_at_once():
+            services = load_services({} if port is None else {"port": port})
+        run(services, stop)
 
 
 @click.command()
@@ -56,7 +58,8 @@ def demo(port: int, no_serve: bool, as_json: bool) -> None:
         from capture.serve import init_logging
         from capture.serve import serve as run
 
-        services = load_services({**here, "demo": True})
+        with ended_at_once():
+            services = load_services({**here, "demo": True})
         tour = make_demo(services)
         print_result(as_json, tour.to_json(), describe(tour))
         sys.stdout.flush()
@@ -80,7 +83,8 @@ def worker(once: bool) -> None:
         from capture.worker import work
 
         init_logging()
-        services = load_services(sends=True)
+        with ended_at_once():
+            services = load_services(sends=True)
         try:
             if once:
                 while not stop.is_set() and (deliver_next(services) or send_next(services) or send_webhook(services)):

@@ -55,7 +55,7 @@ def _place(name: str, facts: Any, folder: Path, problems: list[str], *, sends: b
         options.problem("its name must have 1 to 40 small letters, digits and hyphens, and be another than web")
         return None
     kind, title = options.text("kind"), options.text("title", form=".{1,60}", like="1 to 60 characters")
-    practices = options.names("practices", form=_ODS, like="ODS codes")
+    practices = options.names("practices", form=_ODS, like="ODS codes, one at least")
     if kind not in KINDS:
         options.problem(f"kind must be one of {', '.join(KINDS)}")
         return None

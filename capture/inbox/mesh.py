@@ -119,7 +119,7 @@ def _recipients(options: Options) -> dict[str, str]:
     one = options.text("recipient", "", form=_MAILBOX, like="the name of a mailbox")
     if bool(each) == bool(one):
         options.problem("either recipient or recipients must be set")
-    practices = options.names("practices", form=_ODS, like="ODS codes")
+    practices = options.names("practices", form=_ODS, like="ODS codes, one at least")
     if each and set(practices) != set(each):
         options.problem("practices and recipients must have the same ODS codes")
     return each or {"": one}

@@ -45,9 +45,11 @@ class Options:
         return value
 
     def names(self, word: str, *, form: str, like: str) -> tuple[str, ...]:
-        """A list of texts of that form, or none."""
-        value = self._take(word, [])
-        if not isinstance(value, list) or not all(isinstance(one, str) and re.fullmatch(form, one) for one in value):
+        """A list of texts of that form; empty without the word. A list that says nothing is a problem: it may mean all, or none."""
+        value = self._take(word, None)
+        if value is None:
+            return ()
+        if not isinstance(value, list) or not value or not all(isinstance(one, str) and re.fullmatch(form, one) for one in value):
             self.problem(f"{word} must be a list of {like}")
             return ()
         return tuple(value)

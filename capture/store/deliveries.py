@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import and_, func, or_, select, tuple_, update
 from sqlalchemy.orm import Session, aliased
@@ -15,6 +15,8 @@ BEHIND = datetime(1970, 1, 1, tzinfo=UTC)
 """The `due_at` of a delivery that waits for an earlier one of its line, so that nobody looks at it meanwhile. Whatever leaves the
 line lets the next one be due; what keeps the order is `lease_due` all the same.
 """
+SOONEST = timedelta(minutes=2)
+"""Before a way station is asked what became of a bundle that it took."""
 _QUEUED = Delivery.state == "queued"
 
 
@@ -32,13 +34,14 @@ class Lease:
     reference: str
 
 
-def queue(db: Session, bundle: Bundle, inboxes: Iterable[str], number: int, now: datetime) -> None:
-    """Put a bundle on its way to each inbox; `number` is that of the audit event of its sending.
+def queue(db: Session, bundle: Bundle, inboxes: Iterable[str], number: int, now: datetime, *, fence: int = 0) -> None:
+    """Put a bundle on its way to each inbox; `number` is that of the audit event of its sending. With a `fence` of 1 no try counts
+    as the first, so that each inbox is asked whether it has the bundle.
 
     The one before it in its line is held until the transaction ends, so that it cannot leave the line without seeing this one.
     One that is held by somebody else may be about to leave: then this one is due at once.
     """
-    on_its_way = {"bundle_id": bundle.id, "practice_id": bundle.practice_id, "number": number, "state": "queued"}
+    on_its_way = {"bundle_id": bundle.id, "practice_id": bundle.practice_id, "number": number, "state": "queued", "fence": fence}
     for inbox in inboxes:
         line = (_QUEUED, Delivery.practice_id == bundle.practice_id, Delivery.inbox == inbox, Delivery.number < number)
         last = select(Delivery.id).where(*line).order_by(Delivery.number.desc()).limit(1)
@@ -48,11 +51,14 @@ def queue(db: Session, bundle: Bundle, inboxes: Iterable[str], number: int, now:
 
 
 def queue_missing(db: Session, delivery_id: str, inboxes: Iterable[str], now: datetime) -> None:
-    """Put the bundle of that delivery on its way to those of these inboxes that it never was on its way to."""
+    """Put the bundle of that delivery on its way to those of these inboxes that it never was on its way to.
+
+    Or that the database knows of: one that was brought back from a backup may have forgotten it.
+    """
     made = db.get_one(Delivery, delivery_id)
     known = set(db.scalars(select(Delivery.inbox).where(Delivery.bundle_id == made.bundle_id)))
     missing = [inbox for inbox in inboxes if inbox not in known]
-    queue(db, db.get_one(Bundle, made.bundle_id), missing, made.number, now)
+    queue(db, db.get_one(Bundle, made.bundle_id), missing, made.number, now, fence=1)
 
 
 def lease_due(db: Session, now: datetime, *, only: Collection[str] = (), but: Collection[str] = ()) -> Lease | None:
@@ -84,7 +90,7 @@ def mark_delivered(db: Session, lease: Lease, now: datetime, reference: str = ""
 
 def mark_under_way(db: Session, lease: Lease, now: datetime, reference: str) -> bool:
     """Note that a way station took it, and what it calls it; False when the lease was lost to another worker."""
-    handed = {"state": "under way", "handed_at": now, "due_at": now, "told_at": None, "reference": reference}
+    handed = {"state": "under way", "handed_at": now, "due_at": now + SOONEST, "told_at": None, "reference": reference}
     return _leave(db, lease, now, last_error="", **handed)
 
 

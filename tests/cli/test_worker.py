@@ -168,7 +168,7 @@ def test_a_receiver_that_stalls_holds_up_no_bundle(services: Services, monkeypat
         raise AssertionError("the bundle was not delivered")
     assert not over.is_set()
     stop.set()
-    working.join(5)
+    working.join(20)
     assert not working.is_alive()
     over.set()
     for thread in threading.enumerate():

@@ -19,6 +19,7 @@ FOLDER = 'kind = "folder"\ntitle = "the documents folder"\npath = "/srv/inbox"\n
         ("[[inboxes]]\n", ["inboxes must be a table with one table for each inbox"]),
         ("[inboxes]\n", ["it names no inbox"]),
         ("inboxes.elm = 3\n", ["inbox elm: must be a table"]),
+        (f"[inboxes.elm]\n{FOLDER}practices = []\n", ["inbox elm: practices must be a list of ODS codes, one at least"]),
         ("", ["it names no inbox"]),
     ],
 )

@@ -104,6 +104,8 @@ def test_the_words_of_the_file(tmp_path: Path) -> None:
         ({"bucket": "Elm"}, "bucket must be the name of a bucket"),
         ({"endpoint": "https://s3.elm.example/path"}, "endpoint must be an address"),
         ({"endpoint": "s3.elm.example"}, "endpoint must be an address"),
+        ({"endpoint": "https://KEY:secret@s3.elm.example"}, "endpoint must be an address"),
+        ({"endpoint": "https://s3.elm.example?x=1"}, "endpoint must be an address"),
         ({"prefix": "/photos"}, "prefix must be"),
         ({"prefix": "{practice}/"}, "prefix must be"),
         ({"access_key": "CAPTURE"}, "access_key and secret_file go together"),
@@ -120,3 +122,10 @@ def test_what_is_wrong_with_it(tmp_path: Path, words: dict[str, object], problem
     """What cannot be meant is told by name."""
     (told,) = problems_of(tmp_path, **words)
     assert told.startswith(f"inbox elm: {problem}")
+
+
+def test_two_ways_in_at_once(tmp_path: Path) -> None:
+    """A key and the machine's own role: the file must say which."""
+    (tmp_path / "s3.secret").write_text("secret")
+    words = {"access_key": "CAPTURE", "secret_file": "s3.secret", "machine_role": True}
+    assert problems_of(tmp_path, **words) == ["inbox elm: machine_role goes without access_key"]

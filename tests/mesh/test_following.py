@@ -8,12 +8,13 @@ import pytest
 
 from capture import check
 from capture.actions.deliver import deliver_next
-from capture.actions.follow_deliveries import AGAIN, GREET_EVERY, LATEST, NOTICES_EVERY, SOONEST, Follower, wait_after
+from capture.actions.follow_deliveries import AGAIN, GREET_EVERY, LATEST, NOTICES_EVERY, Follower, wait_after
 from capture.inbox.base import Place
 from capture.inbox.mesh import MeshInbox
 from capture.mailbox import Mailbox
 from capture.services import Services
 from capture.settings import load_settings
+from capture.store.deliveries import SOONEST
 from capture.store.models import AuditEvent, Delivery, DeliveryTry
 from capture.store.restoring import apply_endings
 from tests.builders import APractice, bundle_of, make_practice, make_request, make_submitted
@@ -132,7 +133,7 @@ def test_an_old_backup_sends_nothing_twice(
     deliver_all(forwarding)
     with forwarding.database.write() as db:
         row = db.get_one(Delivery, by_mesh()[0].id)
-        row.state, row.fence, row.reference = "queued", 0, ""
+        row.state, row.fence, row.reference, row.due_at = "queued", 0, "", clock()
         db.flush()
         apply_endings(db, [], clock())
     deliver_all(forwarding)
@@ -169,6 +170,8 @@ def test_followed_until_it_is_taken(
     send()
     deliver_all(forwarding)
     follower = Follower(forwarding)
+    assert not follower.step()  # MESH may not know yet what it took
+    clock.forward(seconds=SOONEST.total_seconds())
     assert follower.step()
     assert not follower.step()  # not again at once
     (row,) = by_mesh()
@@ -223,6 +226,7 @@ def test_no_answer_changes_nothing(
     send()
     deliver_all(forwarding)
     follower = Follower(forwarding)
+    clock.forward(minutes=3)
     with line.refusing():
         assert follower.step()
     assert by_mesh()[0].state == "under way"

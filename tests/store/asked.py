@@ -190,7 +190,7 @@ def follow(db: Session) -> None:
     lease = deliveries.lease_due(db, NOW)
     assert lease
     deliveries.mark_under_way(db, lease, NOW, "x")
-    found = under_way.take_due(db, NOW)
+    found = under_way.take_due(db, NOW + deliveries.SOONEST)
     assert found
     assert under_way.find(db, found.inbox, "x", NOW)
     under_way.look_again(db, found, NOW)

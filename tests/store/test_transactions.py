@@ -4,7 +4,9 @@ import sqlite3
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,7 +14,10 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DataError
 
+from capture.actions.set_practice import choices_of, set_practice
 from capture.errors import Conflict, Unavailable
+from capture.services import Services
+from capture.store import audit
 from capture.store import database as module
 from capture.store.database import Database, is_alive
 from capture.store.models import Member, Practice
@@ -228,3 +233,17 @@ def test_parameters_are_not_shown_in_errors(database: Database) -> None:
     with pytest.raises(Exception, match="zone") as caught, database.write() as db:
         insert_practice(db, ods="A81002", name="canary-name", phone="1", now=NOW.replace(tzinfo=None))
     assert "canary-name" not in str(caught.value)
+
+
+def test_setting_a_practice_waits_for_nobody_who_waits_for_it(services: Services, database: Database, practice: Practice) -> None:
+    """A manager who saves while the worker notes an arrival: one goes after the other, and neither is told that they cannot."""
+    with database.read() as db:
+        chosen = replace(choices_of(db.get_one(Practice, practice.id)), phone="020 7946 0000")
+    saving = ThreadPoolExecutor(1)
+    with saving, database.write() as db:
+        audit.append(db, practice.id, actor="worker", action="request delivered", subject="x", at=NOW)
+        saved = saving.submit(set_practice, replace(services, database=database), practice.id, chosen, actor="manager")
+        time.sleep(0.5)  # by now it has what it holds
+        add_request(db, practice.id)  # names the practice, as a notice does
+        db.commit()
+        assert saved.result(timeout=20) == ("phone",)

@@ -15,6 +15,7 @@ import pyotp
 import pytest
 
 from capture.photos.sample import sample_photo
+from capture.store.database import _MIGRATION_LOCK
 from tests import needs
 from tests.ports import free_port
 from tests.postgres import Postgres, running_postgres
@@ -256,3 +257,17 @@ def test_sign_ins_are_counted_together(site: Site) -> None:
     statuses = [desk.submit("/staff/sign-in", email="nobody@x.example", password="wrong horse").status for _ in range(11)]
     assert (statuses[0], statuses[-1]) == (422, 429)
     assert any("member:" in counted for counted in site.redis.counted())
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_a_start_that_waits_for_another_can_be_ended(site: Site, tmp_path: Path, command: str) -> None:
+    """SIGTERM ends with 0 what waits to bring the schema up to date while another process does: nothing has begun."""
+    name = f"held_{command}"
+    env = {**environment(tmp_path / "var"), "CAPTURE_DATABASE": site.postgres.create(name), "CAPTURE_PORT": str(free_port())}
+    with site.postgres.connect(name) as holder:
+        holder.execute("SELECT pg_advisory_lock(%s)", (_MIGRATION_LOCK,))
+        with started([*CAPTURE, command], tmp_path / "log", env) as process:
+            waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            wait_until(lambda: holder.execute(waits).fetchone() == (1,))
+            process.terminate()
+            assert process.wait(timeout=20) == 0

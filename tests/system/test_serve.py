@@ -1,18 +1,30 @@
 """`capture serve` as an operator sees it: it starts, it says why not, it stops; and slow phones hold nobody up."""
 
+import asyncio
 import os
 import re
 import signal
 import socket
 import subprocess
+import threading
 import time
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
+from aiosmtpd.controller import Controller
 
+from capture.actions.queue_notice import queue_notice
+from capture.app import make_services
 from capture.photos.sample import sample_photo
+from capture.services import Services
+from capture.settings import load_settings
+from capture.store.messages import MessageRow
+from capture.store.models import Practice
+from tests.builders import make_practice
 from tests.ports import free_port
 from tests.system.server import CAPTURE, ROOT, Patient, Server, children, environment, running, wait_for
 
@@ -162,7 +174,52 @@ def test_ending(tmp_path: Path, command: str, ending: signal.Signals, moment: st
         _, told = process.communicate(timeout=20)
         assert process.returncode == 0
     assert "Traceback" not in told
-    assert command == "serve" or told.splitlines()[-1] == "stopped"
+    assert (command, moment) != ("worker", "working") or told.splitlines()[-1] == "stopped"
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+def test_what_is_being_sent_comes_to_its_end(tmp_path: Path, command: str) -> None:
+    """A message that the mail server has begun to take when SIGTERM comes is sent, once: it does not go out again later."""
+    begun, go = threading.Event(), threading.Event()
+
+    class Slow:
+        async def handle_DATA(self, *_: object) -> str:  # noqa: N802 - aiosmtpd's name
+            begun.set()
+            await asyncio.to_thread(go.wait, 60)
+            return "250 OK"
+
+    port, mail = free_port(), {"host": "127.0.0.1", "security": "none", "from": "photos@surgery.example"}
+    settings = {"test_messages": True, "mail_port": port, **{f"mail_{name}": value for name, value in mail.items()}}
+    with served(tmp_path / "var", **settings) as services:
+        practice = make_practice(services)
+        with services.database.write() as db:
+            row = db.get_one(Practice, practice.id)
+            row.notice_email = "desk@surgery.example"
+            queue_notice(services, db, row, "late")
+    variables = {f"CAPTURE_{name.upper()}": str(value) for name, value in {**settings, "port": free_port()}.items()}
+    controller = Controller(Slow(), hostname="127.0.0.1", port=port)
+    controller.start()
+    try:
+        env = {**environment(tmp_path / "var", measured=True), **variables}
+        with subprocess.Popen([*CAPTURE, command], env=env, stderr=subprocess.DEVNULL, cwd=ROOT) as process:
+            assert begun.wait(60)
+            process.terminate()
+            time.sleep(1.5)  # longer than serving takes to end by itself
+            go.set()
+            assert process.wait(timeout=30) == 0
+    finally:
+        go.set()
+        controller.stop()
+    with served(tmp_path / "var", **settings) as services, services.database.read() as db:
+        assert [message.state for message in db.query(MessageRow)] == ["sent"]
+
+
+@contextmanager
+def served(var: Path, **settings: Any) -> Iterator[Services]:
+    """The services of that folder in this process."""
+    services = make_services(load_settings({}, var=var, origin="https://photos.example.org", **settings))
+    yield services
+    services.close()
 
 
 def test_a_broken_installation_says_so(tmp_path: Path) -> None:

@@ -197,8 +197,8 @@ def test_a_way_station(services: Services, asked: ARequest, clock: Clock) -> Non
 def test_a_way_station_that_is_no_more(services: Services, asked: ARequest, clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     """What is under way with a station that the settings no longer name is given up, told once, and can be sent again.
 
-    For an hour it is left alone: this may be the worker whose settings are old. Nothing says that it came back, so that the station
-    is asked for it first, should it be there again.
+    For two days it is left alone: this may be the worker whose settings are old. Nothing says that it came back, so that the
+    station is asked for it first, should it be there again.
     """
     bundle = make_submitted(services, asked)
     with services.database.write() as db:
@@ -206,9 +206,11 @@ def test_a_way_station_that_is_no_more(services: Services, asked: ARequest, cloc
         row = db.query(Delivery).filter_by(inbox="elm").one()
         row.state, row.handed_at, row.fence, row.reference = "under way", clock(), 1, "20261122-77"
     follower = Follower(services)
-    for _ in range(70):
+    for hours in range(52):
+        with services.database.read() as db:
+            assert (db.query(Delivery).filter_by(inbox="elm").one().state == "under way") is (hours <= 49)
         follower.step()
-        clock.forward(minutes=1)
+        clock.forward(hours=1)
     with services.database.read() as db:
         row = db.query(Delivery).filter_by(inbox="elm").one()
         assert (row.state, row.last_error, row.reference, row.told_at is None) == ("given up", "no-inbox", "", False)
