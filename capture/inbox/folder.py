@@ -54,9 +54,7 @@ class FolderInbox:
             folder = self._folder(bundle.practice)
             place, there = self._day(folder, bundle.created) / bundle.id, folder / name
             if there.exists() and not _is_same(there, bundle):
-                with suppress(FileNotFoundError):
-                    (place / MARK).unlink()  # so that it is put anew once the other file is gone
-                    place.rmdir()
+                shutil.rmtree(place, ignore_errors=True)  # so that it is put anew once the other file is gone
                 raise Undeliverable(code="folder-other", hint=f"{name} lies there already and is another file")
             if not there.exists() and not place.exists():
                 self._write(bundle, place)

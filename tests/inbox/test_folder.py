@@ -108,10 +108,16 @@ def test_a_worker_that_is_killed(
     assert [path.name for path in (day / bundle.id).iterdir()] == ["put"]
 
 
-def test_another_file_of_the_name(there: InFolder, bundle: BundleFiles, whole: Whole) -> None:
-    """A file that was changed is told and not touched; once it is gone the bundle is put again."""
-    there.inbox.put(bundle)
+@pytest.mark.parametrize("killed", [False, True])
+def test_another_file_of_the_name(there: InFolder, bundle: BundleFiles, whole: Whole, killed: bool) -> None:
+    """A file that was changed, or that took the place of what a killed worker had ready, is told and not touched; once it is gone
+    the bundle is put again.
+    """
     path = there.top / bundle.practice / "photos" / f"{bundle.receipt}-{bundle.id}.zip"
+    there.inbox.put(bundle)
+    if killed:
+        (mark,) = path.parent.glob(f".capture/*/*/{folders.MARK}")
+        path.rename(mark.with_name(folders.ZIP))  # as it was before the last step
     path.write_bytes(whole(bundle)[:-1] + b"x")
     for _ in range(2):
         with pytest.raises(Undeliverable) as caught:
