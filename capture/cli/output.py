@@ -28,7 +28,8 @@ def reports_errors(command: Callable[P, None]) -> Callable[P, None]:
                 command(*args, **kwargs)
             except OSError as error:  # a file or folder that this machine does not let us have
                 where = f"{error.filename}: " if error.filename else ""
-                raise CaptureError(f"{where}{error.strerror or error}") from None
+                hint = "look whether the path is right, whether this user may use it, and whether there is room"
+                raise CaptureError(f"{where}{error.strerror or error}", hint=hint) from None
         except CaptureError as error:
             error_lines(error, bool(kwargs.get("as_json")))
             refused = isinstance(error, PhotoRefused | BundleError | BackupRefused)
