@@ -91,7 +91,8 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         problem = f"the folder {folder} cannot be made: {error.strerror}"
-        raise SettingsError([problem], hint="use one that this user may make and write to; CAPTURE_VAR names the service's own") from None
+        hint = "use one that this user may make and write to; CAPTURE_VAR names the service's own"
+        raise SettingsError([problem], hint=hint) from None
 
 
 def check_private(folder: Path) -> None:
