@@ -167,7 +167,7 @@ class _Telling:
         self.count += 1
         values, receipt = {"bundle": outcome.bundle.id, "receipt": outcome.bundle.receipt}, outcome.bundle.receipt
         if outcome.error:
-            self.refused += 1
+            self.refused += outcome.state == "refused"
             self.complain(values, outcome.error)
             return
         files = len(outcome.files)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from capture.collecting.base import Source, Waiting
 from capture.collecting.folder import Folder, Sealed, Stage
-from capture.errors import BundleError, CaptureError, NotFound, PhotosDeleted
+from capture.errors import BundleError, CaptureError, NotFound, PhotosDeleted, SourceAway
 from capture.sealing.bundle import OpenedBundle, open_bundle
 from capture.sealing.keys import Identity, VerifyingKey
 
@@ -19,7 +19,8 @@ _DAMAGED = {"bundle-zip", "bundle-altered", "bundle-missing", "bundle-signature"
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one bundle: `collected` into these files, `acknowledged` (it was collected before), `gone`, or `refused`."""
+    """What became of one bundle: `collected` into these files, `acknowledged` (it was collected before), `gone`, `refused`, or
+    `away`: it does not come just now."""
 
     bundle: Waiting
     state: str
@@ -44,23 +45,34 @@ class Collector:
     room: float = 1.0
     progress: Callable[[Waiting, int, int], None] = lambda _bundle, _here, _size: None
     _refused: dict[Waiting, float] = field(default_factory=dict)
+    _away: set[Waiting] = field(default_factory=set)
 
     def collect(self) -> Iterator[Outcome]:
         """Every bundle that waits, one after the other. Whoever stops in between loses nothing.
 
-        Raises SourceAway, or another CaptureError or OSError where the rest cannot go on either.
+        Raises SourceAway once a bundle did not come and the others did, or at the second in a row; another CaptureError or OSError
+        where the rest cannot go on either.
         """
         for bundle in filter(self._is_due, self.folder.ready()):
             yield self._finish(bundle)  # and if it waits still, it is acknowledged below
         unfinished = {bundle.id for bundle in self.folder.ready()}
         waiting = self.source.waiting(self.folder)
         self.folder.drop_all_but(waiting)
-        for bundle in filter(self._is_due, waiting):
+        away, before = None, False
+        for bundle in sorted(filter(self._is_due, waiting), key=self._away.__contains__):  # else two of those hold up all others
             if bundle.id in self.folder:
                 yield self._acknowledge(Outcome(bundle, "acknowledged"))
             elif bundle.id not in unfinished:
-                outcome = self._collect(bundle)
+                try:
+                    outcome, before = self._collect(bundle), False
+                except SourceAway as error:
+                    self._away.add(bundle)
+                    if before:
+                        raise
+                    away, before, outcome = error, True, Outcome(bundle, "away", error=error)
                 yield self._acknowledge(outcome) if outcome.state == "collected" else outcome
+        if away:
+            raise away
 
     def _is_due(self, bundle: Waiting) -> bool:
         return self._refused.get(bundle, 0) <= time.monotonic()

@@ -1,9 +1,12 @@
 """`capture collect` where something is wrong: the line, the server, the token, the address, the disk, another collector."""
 
+import json
 import os
 import shutil
 import signal
 import threading
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -15,8 +18,9 @@ from capture.cli import main
 from capture.collecting.folder import Folder
 from capture.domain.requests import State
 from capture.photos import Cleaner
+from capture.sealing.contents import SealedRequest
 from tests.builders import bundle_of
-from tests.cli.collecting import ROOT, Desk, Line, Site, line_to, serving, standing, write_keys
+from tests.cli.collecting import ROOT, Desk, Line, Site, Stand, line_to, serving, standing, write_keys
 from tests.notify.receiver import make_certificate
 from tests.sealing.builders import make_bundle
 from tests.system.server import wait_until
@@ -161,6 +165,61 @@ def test_a_server_that_says_no(desk: Desk, status: int, headers: dict[str, str],
     with standing() as stand:
         stand.answers[""] = (status, headers)
         assert words in desk.collect(server=stand.origin, code=1).stderr
+
+
+def waiting_at(stand: Stand, folder: Path, *failing: int) -> list[str]:
+    """Four bundles wait, the first one longest; for those with these numbers the server has no answer. The command's arguments."""
+    first = make_bundle()
+    for number in range(4):
+        made = make_bundle(key=first.key, identity=first.identity, request=partial(_numbered, number))
+        stand.bundles.insert(0, made)
+        if number in failing:
+            stand.answers[f"{ROOT}{made.bundle.manifest.bundle}"] = (503, {"Retry-After": "1"})
+    (folder / "out").mkdir()
+    return [*write_keys(folder, first), "--out", str(folder / "out"), "--server", stand.origin]
+
+
+def _numbered(number: int, request: SealedRequest) -> SealedRequest:
+    return replace(request, bundle=str(number) * 32, receipt=f"KX7-P3{number}")
+
+
+def test_a_bundle_that_the_server_fails_on(tmp_path: Path) -> None:
+    """Faults: what the server cannot send just now is named and waits, the others come; the exit code is that of a server away."""
+    with standing() as stand:
+        args = waiting_at(stand, tmp_path, 0, 2)
+        told = CliRunner().invoke(main, args)
+        lines = [json.loads(line) for line in CliRunner().invoke(main, [*args, "--json"]).stdout.splitlines()]
+        assert stand.acknowledged == ["1" * 32, "3" * 32]
+    assert (told.exit_code, told.stdout) == (1, "collected KX7-P31: 3 files\ncollected KX7-P33: 3 files\n")
+    said = "The server cannot answer just now (503).\nhint: it asks to try again in 1 seconds\n"
+    assert told.stderr == f"error: KX7-P30: {said}error: KX7-P32: {said}error: {said}"
+    assert [(line.get("receipt"), line["error"]["code"]) for line in lines] == [("KX7-P30", "source-away"), (None, "source-away")]
+
+
+def test_a_server_that_fails_on_all(tmp_path: Path) -> None:
+    """After two bundles in a row that do not come the server counts as away, and is left alone."""
+    with standing() as stand:
+        args = waiting_at(stand, tmp_path, 1, 2)
+        assert CliRunner().invoke(main, args).exit_code == 1
+        assert [path.removeprefix(ROOT)[0] for path in stand.asked[1:]] == ["0", "1", "2"]
+        assert stand.acknowledged == ["0" * 32]
+
+
+def test_two_bundles_that_the_server_fails_on(tmp_path: Path) -> None:
+    """With --watch those that did not come are tried last the next time, so that two of them keep no other back."""
+
+    def end() -> None:
+        wait_until(lambda: len(stand.acknowledged) == 2)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with standing() as stand:
+        args = waiting_at(stand, tmp_path, 0, 1)
+        thread = threading.Thread(target=end)
+        thread.start()
+        told = CliRunner().invoke(main, [*args, "--watch", "--every", "1"])
+        thread.join()
+        assert stand.acknowledged == ["2" * 32, "3" * 32]
+    assert told.exit_code == 0
 
 
 def test_a_private_authority(cleaner: Cleaner, empty: Path, tmp_path: Path) -> None:
