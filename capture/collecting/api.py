@@ -24,6 +24,7 @@ _MAX_JSON = 1 << 20
 _LONGEST_WAIT = 3600
 _SECONDS = 60
 _RANGE = re.compile(r"bytes (\d+)-\d*/(\d+)")
+_HOST = re.compile(r"[\w.:%-]+", re.ASCII)
 _READ, _ACKNOWLEDGE = "bundles:read", "bundles:acknowledge"
 _TRUST = "the name in --server must be the certificate's; --ca-file names the authority, if it is your own"
 
@@ -142,7 +143,8 @@ def _address(url: str) -> tuple[str, int, bool]:
         parts = urlsplit(url)
         host, secure = parts.hostname or "", parts.scheme == "https"
         port = parts.port or (443 if secure else 80)
-        bare = host and not (parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"))
+        named = _HOST.fullmatch(host.encode("idna").decode())  # UnicodeError, a ValueError, where a label is empty or too long
+        bare = named and not (parts.username or parts.password or parts.query or parts.fragment or parts.path.strip("/"))
     except ValueError:
         bare = False
     if not bare or not (secure or (parts.scheme == "http" and _is_loopback(host))):

@@ -132,6 +132,10 @@ def test_a_file_without_a_token(desk: Desk, text: str) -> None:
         "https://photos.example.org:port",
         "photos.example.org",
         "https://",
+        "https://photos..example.org",
+        f"https://{'a' * 64}.example.org",
+        "https://photos example.org",
+        "https://photos\x01example.org",
     ],
 )
 def test_an_address_that_gets_no_token(desk: Desk, url: str) -> None:
