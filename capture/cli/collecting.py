@@ -19,8 +19,8 @@ from capture.cli.sources import source_of
 from capture.errors import CaptureError, SourceAway
 
 FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
-LONGEST = 900
-"""Seconds between two tries at most, while nothing answers."""
+EVERY, LONGEST = 60, 900
+"""Seconds between two looks; and between two tries at most, while nothing answers."""
 
 
 @click.command()
@@ -35,9 +35,7 @@ LONGEST = 900
 @click.option("--identity", required=True, type=FILE, help="The identity file, plain or under a passphrase.")
 @click.option("--out", required=True, type=FOLDER, help="The folder that the other system watches; it must be there.")
 @click.option("--watch", is_flag=True, help="Go on until Ctrl-C or SIGTERM; the bundle at hand is finished.")
-@click.option(
-    "--every", type=click.IntRange(1, 86_400), default=60, show_default=True, help="With --watch: seconds between two looks."
-)
+@click.option("--every", type=click.IntRange(1, 86_400), help="With --watch: seconds between two looks.  [default: 60]")
 @click.option("--preset", metavar="NAME", help="Make the photos fit what a system takes: a name from config/presets.toml.")
 @click.option("--pdf", "as_pdf", is_flag=True, help="Write one PDF with the photos as they are and their facts, not JPEG files.")
 @click.option("--fhir", "as_fhir", is_flag=True, help="Write the photos as one FHIR R4 Bundle too, for a record system.")
@@ -57,7 +55,7 @@ def collect(
     identity: Path,
     out: Path,
     watch: bool,
-    every: int,
+    every: int | None,
     preset: str | None,
     as_pdf: bool,
     as_fhir: bool,
@@ -77,6 +75,8 @@ def collect(
     rule = preset_named(preset) if preset else None
     if rule and sys.platform == "win32":
         raise click.UsageError("Photos are made to fit on Linux and macOS only.")
+    if every and not watch:
+        raise click.UsageError("--every goes with --watch.")
     source = source_of(**places)
     found = read_identity(identity, passphrase_file)
     pinned = pinned_signer(signer, found)
@@ -91,7 +91,7 @@ def collect(
         room = 1.0 + 1.4 * as_fhir  # base64 makes four bytes of three
         collector = Collector(source, folder, practice, found.identities, pinned, pack, room, told.progress)
         if watch:
-            _watch(collector, told, stop, every)
+            _watch(collector, told, stop, every or EVERY)
             return
         _look(collector, told, stop)
     if not (told.count or as_json):

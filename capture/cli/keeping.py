@@ -99,6 +99,8 @@ def restore(folder: Path, snapshot: int | None, without_journal: bool, check: bo
 
     if check + parts + without_journal > 1:
         raise click.UsageError("--check, --parts and --without-journal do not go together.")
+    if parts and snapshot:
+        raise click.UsageError("--parts and --snapshot do not go together.")
     services = load_services() if parts else load_services(sends=True, restoring=True)
     try:
         if parts:

@@ -3,39 +3,38 @@
 import tomllib
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import click
 
 from capture.errors import CaptureError, SettingsError
 
+_TAKES = {
+    "--server": ("token_file", "ca_file"),
+    "--from mesh://": ("settings_file",),
+    "--from s3://": ("settings_file", "ca_file", "endpoint", "region", "delete"),
+}
+"""Which options each place has; another would change nothing."""
 
-def source_of(
-    *,
-    server: str | None,
-    origin: str | None,
-    token_file: Path | None,
-    ca_file: Path | None,
-    settings_file: Path | None,
-    endpoint: str | None,
-    region: str | None,
-    delete: bool,
-) -> Any:
+
+def source_of(*, server: str | None, origin: str | None, **options: Any) -> Any:
     """The Source of --server or --from. UsageError where options do not go together; CaptureError where one is not right."""
     if bool(server) == bool(origin):
         raise click.UsageError("Give --server, or --from and where the bundles are instead.")
+    scheme, _, place = (origin or "").partition("://")
+    name, _, prefix = place.partition("/")
+    kind = "--server" if server else f"--from {scheme}://"
+    if kind not in _TAKES or not (server or name) or (scheme == "mesh" and prefix):
+        raise click.UsageError("--from is mesh:// and a mailbox, or s3://, a bucket and a prefix.")
+    given = {option: value for option, value in options.items() if value}
+    for option in given:
+        if option not in _TAKES[kind]:
+            raise click.UsageError(f"{kind} takes no --{option.replace('_', '-')}.")
     if server:
-        return _api(server, token_file, ca_file)
-    place = urlsplit(origin or "")
-    if place.scheme == "mesh" and place.netloc:
-        return _mesh(place.netloc, settings_file)
-    if place.scheme == "s3" and place.netloc:
-        given = {"bucket": place.netloc, "endpoint": endpoint, "region": region, "ca_file": ca_file and str(ca_file.resolve())}
-        return _bucket({word: value for word, value in given.items() if value}, place.path[1:], settings_file, delete)
-    raise click.UsageError("--from is mesh:// and a mailbox, or s3:// and a bucket.")
+        return _api(server, **given)
+    return _mesh(name, **given) if scheme == "mesh" else _bucket(name, prefix, **given)
 
 
-def _api(server: str, token_file: Path | None, ca_file: Path | None) -> Any:
+def _api(server: str, token_file: Path | None = None, ca_file: Path | None = None) -> Any:
     from capture.collecting.api import ApiSource
     from capture.domain.tokens import is_token
 
@@ -49,7 +48,7 @@ def _api(server: str, token_file: Path | None, ca_file: Path | None) -> Any:
     return ApiSource(server, token, ca_file)
 
 
-def _mesh(mailbox: str, settings_file: Path | None) -> Any:
+def _mesh(mailbox: str, settings_file: Path | None = None) -> Any:
     from capture.collecting.mesh import MeshSource
     from capture.inbox.mesh import read_account
     from capture.inbox.options import Options
@@ -66,14 +65,16 @@ def _mesh(mailbox: str, settings_file: Path | None) -> Any:
     return MeshSource(Mailbox(account), workflow)
 
 
-def _bucket(given: dict[str, Any], prefix: str, settings_file: Path | None, delete: bool) -> Any:
+def _bucket(name: str, prefix: str, settings_file: Path | None = None, delete: bool = False, **given: Any) -> Any:
     from capture.bucket.words import read_bucket
     from capture.collecting.bucket import BucketSource
     from capture.inbox.options import Options
 
     problems, facts = list[str](), _toml(settings_file) if settings_file else {}
     folder = settings_file.parent if settings_file else Path()
-    options = Options(given["bucket"], {**facts, **given}, folder, problems)
+    if "ca_file" in given:
+        given["ca_file"] = str(given["ca_file"].resolve())
+    options = Options(name, {**facts, **given, "bucket": name}, folder, problems)
     bucket = read_bucket(options, prefix)
     options.leftover()
     if problems:

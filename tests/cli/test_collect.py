@@ -256,3 +256,27 @@ def test_what_the_service_records(desk: Desk) -> None:
     with desk.services.database.read() as db:
         events = db.query(AuditEvent).filter_by(subject=asked.id, actor=f"token:{token}").order_by(AuditEvent.number)
         assert [event.action for event in events] == ["bundle downloaded", "request collected"]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("--server https://photos.example.org --token-file {file} --settings-file {file}", "--server takes no --settings-file."),
+        ("--server https://photos.example.org --token-file {file} --endpoint https://s3.example", "--server takes no --endpoint."),
+        ("--server https://photos.example.org --token-file {file} --region x", "--server takes no --region."),
+        ("--server https://photos.example.org --token-file {file} --delete", "--server takes no --delete."),
+        ("--from mesh://X26ABC2 --settings-file {file} --ca-file {file}", "--from mesh:// takes no --ca-file."),
+        ("--from mesh://X26ABC2 --settings-file {file} --delete", "--from mesh:// takes no --delete."),
+        ("--from mesh://X26ABC2/inbox --settings-file {file}", "--from is mesh:// and a mailbox, or"),
+        ("--from s3://practice-photos/A81001/ --token-file {file}", "--from s3:// takes no --token-file."),
+        ("--from s3:///A81001/", "--from is mesh:// and a mailbox, or"),
+        ("--from s3://practice-photos/A81001/ --every 5", "--every goes with --watch."),
+    ],
+)
+def test_options_that_do_not_go_together(tmp_path: Path, words: str, told: str) -> None:
+    """An option that would change nothing is refused by name, before anything is read or asked."""
+    file = tmp_path / "file"
+    file.write_text("")
+    args = ["collect", "--practice", "A81001", "--identity", str(file), "--out", str(tmp_path), *words.format(file=file).split()]
+    result = CliRunner().invoke(main, args)
+    assert (result.exit_code, told in " ".join(result.stderr.split())) == (2, True), result.output

@@ -49,6 +49,7 @@ def test_there_and_back(
     assert (
         "--check, --parts and --without-journal do not go together" in capture("restore", "x", "--check", "--parts", code=2).stderr
     )
+    assert "--parts and --snapshot do not go together" in capture("restore", "x", "--parts", "--snapshot", 2, code=2).stderr
 
 
 def test_without_journal_and_parts(capture: Command, open_services: Callable[[], Services], tmp_path: Path) -> None:
