@@ -151,7 +151,7 @@ def read_identity(path: Path, passphrase_file: Path | None) -> Any:
     if is_age(data):
         data = open_with_passphrase(data, read_passphrase(passphrase_file))
     try:
-        return parse_identity_file(data.decode())
+        return parse_identity_file(data.decode("utf-8-sig"))
     except UnicodeDecodeError:
         raise BundleError(f"{path} is not an identity file.", hint="capture keygen --out FILE makes one") from None
 
@@ -159,7 +159,7 @@ def read_identity(path: Path, passphrase_file: Path | None) -> Any:
 def read_passphrase(file: Path | None) -> str:
     """The passphrase of an identity file: from this file, from the environment, or from the keyboard."""
     if file:
-        first_line, *_ = file.read_text("utf-8", "replace").splitlines() or [""]
+        first_line, *_ = file.read_text("utf-8-sig", "replace").splitlines() or [""]
         if not first_line or "\N{REPLACEMENT CHARACTER}" in first_line:
             raise CaptureError(f"{file} holds no passphrase.", hint="write it on the first line, as UTF-8 text")
         return first_line

@@ -40,7 +40,7 @@ def _api(server: str, token_file: Path | None = None, ca_file: Path | None = Non
 
     if not token_file:
         raise click.UsageError("--server needs --token-file.")
-    token, *_ = token_file.read_text("utf-8", "replace").split() or [""]
+    token, *_ = token_file.read_text("utf-8-sig", "replace").split() or [""]
     if not is_token(token):
         raise CaptureError(
             f"{token_file} holds no token.", hint="its first line is the token, capture_…; Practice, Tokens makes one"
@@ -84,6 +84,6 @@ def _bucket(name: str, prefix: str, settings_file: Path | None = None, delete: b
 
 def _toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        return tomllib.loads(file.read_text("utf-8-sig"))
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError([f"{file} cannot be read: {error}"], hint="docs/collecting.md shows one") from None

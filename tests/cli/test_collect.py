@@ -129,6 +129,20 @@ def _nobody(_prompt: str) -> str:
     raise EOFError
 
 
+def test_files_that_windows_wrote(desk: Desk) -> None:
+    """PowerShell writes a byte order mark in front of UTF-8: a token, a passphrase and an identity are read all the same."""
+    asked, other = desk.send(), desk.send()
+    for name in ("token", "identity"):
+        (desk.folder / name).write_text((desk.folder / name).read_text(), "utf-8-sig")
+    desk.collect()
+    assert desk.files() == desk.photos(asked) | desk.photos(other)
+    sealed = seal_with_passphrase((desk.folder / "identity").read_bytes(), PASSPHRASE, log_n=4)
+    (desk.folder / "identity").write_bytes(sealed)
+    (desk.folder / "pass").write_text(f"{PASSPHRASE}\r\n", "utf-8-sig")
+    desk.put(asked, State.DELIVERED)
+    assert f"acknowledged {asked.receipt}" in desk.collect("--passphrase-file", desk.folder / "pass").stdout
+
+
 def test_a_wrong_identity(desk: Desk) -> None:
     """A bundle that the identity does not open is named, stays where it is, and leaves nothing behind; the exit code is 3."""
     asked, right = desk.send(), (desk.folder / "identity").read_text()
