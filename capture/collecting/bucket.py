@@ -9,12 +9,14 @@ from capture.bucket.objects import Bucket
 from capture.collecting.base import Target, Waiting, telling_away
 from capture.errors import NotFound
 
-_NAME = re.compile(r"([A-Z0-9-]{4,16})-([0-9a-f]{32})\.zip")
+_NAME = re.compile(r"/?([A-Z0-9-]{4,16})-([0-9a-f]{32})\.zip")
 _told = partial(telling_away, "The bucket does not answer.", {AWAY, TAKEN, "unavailable"})  # taken: replaced while it was read
 
 
 class BucketSource:
     """A Source: the objects under a prefix that are bundles by their names. Others are left alone.
+
+    A prefix that names a folder may lack the slash at its end.
 
     A bucket knows of no acknowledging: what was collected is what the folder remembers. Only with `delete` it is taken away.
     """

@@ -32,12 +32,12 @@ class Place:
     folder: Path
     made: Made
 
-    def put(self, made: Made) -> str:
+    def put(self, made: Made, prefix: str = "capture/{ods}/") -> str:
         """The service has put that bundle there: the object's name."""
         access = Access(self.name, self.server.url, access_key=self.server.access_key, secret_file=Path(self.server.secret_file))
         bundle = as_it_travels(made)
-        S3Inbox(Bucket(access), "capture/{ods}/").put(bundle)
-        return f"{PREFIX}{bundle.receipt}-{bundle.id}.zip"
+        S3Inbox(Bucket(access), prefix).put(bundle)
+        return f"{prefix.replace('{ods}', bundle.practice)}{bundle.receipt}-{bundle.id}.zip"
 
     def keys(self) -> set[str]:
         """What lies in the bucket."""
@@ -94,6 +94,18 @@ def test_objects_become_files(place: Place) -> None:
     assert place.collect().stdout == "Nothing waits.\n"
 
 
+def test_a_prefix_without_its_slash(place: Place) -> None:
+    """A folder may be named without its slash; names that begin with the prefix itself are bundles all the same, and no others."""
+    (inside, beside) = place.put(place.made), place.put(another(place.made), "capture/{ods}")
+    for key in ("capture/A810011/", "capture/A81001//", "capture/A81001/old/"):
+        place.write(key + inside.removeprefix(PREFIX), b"not ours")
+    assert beside == f"capture/A81001QQ2-P3Q-{'c' * 32}.zip"
+    told = place.collect("--from", f"s3://{place.name}/{PREFIX.removesuffix('/')}", "--delete")
+    assert told.stdout.splitlines() == ["collected KX7-P3Q: 3 files", "collected QQ2-P3Q: 3 files"]
+    assert not place.keys() & {inside, beside}
+    assert len(place.keys()) == 3
+
+
 def test_deleting(place: Place) -> None:
     """With --delete an object is taken away once its files are there, also one that was collected before; nothing else is."""
     place.put(place.made)
@@ -146,7 +158,7 @@ def test_a_bucket_that_is_not_right(place: Place) -> None:
 def test_credentials_of_the_usual_chain(place: Place) -> None:
     """Without a settings file the key is the one that AWS's tools would find."""
     place.put(place.made)
-    (place.folder / "s3.toml").write_text("")
+    (place.folder / "s3.toml").write_text("# as PowerShell writes it\n", "utf-8-sig")
     secret = Path(place.server.secret_file).read_text()
     place.collect(AWS_ACCESS_KEY_ID=place.server.access_key, AWS_SECRET_ACCESS_KEY=secret)
     assert place.files() == wanted(place.made)
