@@ -20,7 +20,7 @@ from capture.inbox.base import BundleFile, BundleFiles, Placed
 from capture.sealing.contents import MANIFEST, REQUEST_PART, SIGNATURE, Manifest
 from capture.sealing.records import from_json
 from capture.services import Services
-from capture.store import audit, deliveries, requests
+from capture.store import audit, deliveries, requests, scrubbing
 from capture.store.deliveries import Lease
 from capture.store.models import Bundle, Photo, Practice, Request
 from capture.store.outbox import LEASE
@@ -93,10 +93,12 @@ def bundle_files(services: Services, db: Session, bundle: Bundle) -> BundleFiles
     if not photos:  # none was ever sent without: they were deleted since the bundle was read
         db.refresh(bundle)
         check_kept(bundle)
+    damages = scrubbing.damages_of(db, [bundle.request_id]).get(bundle.request_id, [])
+    unreadable = {photo.sealed_sha256 for photo, damage in damages if damage.code == "part-unreadable"}
     held = ((MANIFEST, bundle.manifest), (SIGNATURE, bundle.signature), (REQUEST_PART, bundle.request_part))
     files = [BundleFile(name, len(data), hashlib.sha256(data).hexdigest(), partial(_pieces, data)) for name, data in held]
     files += [
-        BundleFile(part.name, part.size, part.sha256, partial(_read, services, photos.get(part.sha256)))
+        BundleFile(part.name, part.size, part.sha256, partial(_read, services, photos.get(part.sha256)), part.sha256 in unreadable)
         for part in manifest.photo_parts
     ]
     return BundleFiles(bundle.id, manifest.practice.ods, manifest.receipt, manifest.created, tuple(files))

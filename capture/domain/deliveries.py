@@ -5,6 +5,7 @@ _SETTINGS = "The people who run this service have to put it right."
 SENTENCES = {
     "part-altered": f"A photo was damaged in storage. {_DAMAGED}",
     "part-missing": f"A photo is missing from storage. {_DAMAGED}",
+    "part-unreadable": f"A photo cannot be read from storage. {_DAMAGED}",
     "bundle-format": "What is stored of these photos does not fit together. Ask the patient for them again.",
     "photos-deleted": "The photos were deleted before they arrived.",
     "no-inbox": f"This way is no longer among the settings. {_SETTINGS}",

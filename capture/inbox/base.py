@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol, runtime_checkable
 
-from capture.errors import BundleError, NotFound, Undeliverable
+from capture.errors import BundleError, NotFound, Unavailable, Undeliverable
 from capture.sealing.archive import MOST, Entry, archive_size
 
 CAME_BACK = "came-back"
@@ -15,12 +15,16 @@ CAME_BACK = "came-back"
 
 @dataclass(frozen=True)
 class BundleFile:
-    """One file of a bundle: its name in it, size in bytes, SHA-256 in hex, and how to read it."""
+    """One file of a bundle: its name in it, size in bytes, SHA-256 in hex, and how to read it.
+
+    `unreadable`: the scrub found that the store cannot read it, so that waiting helps nobody.
+    """
 
     name: str
     size: int
     sha256: str
     read: Callable[[], Iterator[bytes]]
+    unreadable: bool = False
 
     def checked(self) -> Iterator[bytes]:
         """Its bytes as `read` gives them, compared as they pass: BundleError in place of the last piece where they differ."""
@@ -33,6 +37,10 @@ class BundleFile:
                 held = piece
         except NotFound:
             raise BundleError(f"{self.name} is missing from the store.", code="part-missing") from None
+        except Unavailable:
+            if not self.unreadable:
+                raise
+            raise BundleError(f"{self.name} cannot be read from the store.", code="part-unreadable") from None
         if (size, digest.hexdigest()) != (self.size, self.sha256):
             raise BundleError(f"{self.name} is not as it was sealed.", code="part-altered")
         yield held

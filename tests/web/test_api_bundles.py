@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from capture.actions.attach import attach
+from capture.actions.scrub import scrub_all
 from capture.sealing.bundle import open_bundle
 from capture.services import Services
 from capture.store.models import AuditEvent
@@ -107,6 +108,23 @@ def test_a_damaged_part(services: Services, asked: ARequest, system: System, bun
         assert error_of(answer) == (422, "part-altered")
         assert "photos/01-context.jpg.age" in answer.json["error"]["sentence"]
     assert system.get(f"/bundles/{bundle_id}/parts/photos/02-close-up.jpg.age").status_code == 200
+
+
+def test_a_part_that_cannot_be_read(services: Services, asked: ARequest, system: System, bundle_id: str) -> None:
+    """A bad sector is told as a store that is away until the scrub has found it; from then on as what it is, by the part's name."""
+    photo = next(one for one in photos_of(services, asked) if one.view == "context")
+    path = services.settings.var / "blobs" / photo.blob
+    path.unlink()
+    path.mkdir()
+    address = f"/bundles/{bundle_id}.zip"
+    assert error_of(system.get(address)) == (503, "unavailable")
+    scrub_all(services)
+    answer = system.get(address)
+    assert error_of(answer) == (422, "part-unreadable")
+    assert answer.json["error"]["sentence"] == "photos/01-context.jpg.age cannot be read from the store."
+    path.rmdir()
+    services.blobs.put(photo.blob, b"x" * photo.sealed_size)
+    assert error_of(system.get(address)) == (422, "part-altered")
 
 
 def test_what_was_fetched_is_recorded(services: Services, asked: ARequest, system: System, bundle_id: str) -> None:
