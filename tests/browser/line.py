@@ -70,8 +70,11 @@ class Line:
         self.stalls = False
 
     def cut(self) -> None:
-        """Reset every connection, now."""
-        for connection in list(self.connections):
+        """Reset every connection, now: all at the same moment, since a browser that loses one sends again on another at once."""
+        there = list(self.connections)
+        for connection in there:
+            connection.dead = True
+        for connection in there:
             connection.close()
 
     def close(self) -> None:
@@ -115,7 +118,7 @@ class Line:
 
     def _pump(self, connection: Connection, source: socket.socket, sink: socket.socket) -> None:
         with suppress(OSError):
-            while data := source.recv(BLOCK):
+            while (data := source.recv(BLOCK)) and not connection.dead:
                 if source is connection.browser:
                     data, acts = self._count(data)
                     connection.sent += data

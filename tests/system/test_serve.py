@@ -161,7 +161,8 @@ def heeds_sigterm(pid: int) -> bool:
 def test_ending(tmp_path: Path, command: str, ending: signal.Signals, moment: str) -> None:
     """Both go on until Ctrl-C or SIGTERM, while they start too, then end with 0 and no traceback."""
     heeding = ("env", "--default-signal=INT")  # a shell that runs the tests in the background has all of them ignore Ctrl-C
-    variables = {**environment(tmp_path / "var", measured=True), "CAPTURE_PORT": str(free_port())}
+    measured = moment == "working"  # what measures coverage heeds SIGTERM itself, from the very start
+    variables = {**environment(tmp_path / "var", measured=measured), "CAPTURE_PORT": str(free_port())}
     with subprocess.Popen([*heeding, *CAPTURE, command], env=variables, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
         threads = Path(f"/proc/{process.pid}/task")  # what goes outside has its own, all of which the work begins with
         for _ in range(6000):
